@@ -1,0 +1,8 @@
+"""The command line in a checkout: `python launch.py VERB`. Installed, the same code is `carla-unet VERB`."""
+
+import sys
+
+from trainer.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
