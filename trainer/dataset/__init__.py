@@ -1,0 +1,1 @@
+"""Data in: recordings and folders of pictures, their checks, their splits and the packed cache for training."""

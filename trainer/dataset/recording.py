@@ -1,0 +1,306 @@
+"""The recording format: what the JSON files hold, and reading a recording, whole or left by a kill.
+
+    DIR/recording.json                 what all episodes share
+    DIR/episodes/ID/episode.json       one drive; its counts are an index that the shards can make anew
+    DIR/episodes/ID/shard-00000.tar    frames: FRAME.CAMERA.rgb.jpg  FRAME.CAMERA.semantic.png  ...  FRAME.json
+
+docs/recording-format.md is the contract, with a snippet that reads each part.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer.config import build, nearest
+from trainer.dataset.pictures import decode_label, decode_rgb, picture_size
+from trainer.dataset.shard import ShardFrame, read_member, scan_shard
+from trainer.dataset.source import FrameRef, Source
+from trainer.dataset.split import read_lists
+from trainer.errors import ConfigError, DataError, LabelError
+from trainer.labels import LabelTable
+
+FORMAT = "carla-unet recording"
+FORMAT_VERSION = 1
+RECORDING_FILE = "recording.json"
+EPISODE_FILE = "episode.json"
+EPISODES_FOLDER = "episodes"
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera of a rig. fov_deg is horizontal; pose is on the vehicle, in CARLA's axes (x ahead, y right, z up).
+
+    pose: x_m, y_m, z_m, roll_deg, pitch_deg, yaw_deg.
+    """
+
+    name: str
+    width: int
+    height: int
+    fov_deg: float = 90.0
+    pose: tuple[float, float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"name: a camera is named with letters, digits, - and _, not {self.name!r}")
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"width, height: {self.width}x{self.height} pixels make no picture")
+
+
+@dataclass(frozen=True)
+class Codecs:
+    """How pictures are compressed. rgb: `jpg`, or `png` for no loss; train and use a model on the same compression."""
+
+    rgb: str = "jpg"
+    jpeg_quality: int = 95
+    jpeg_subsampling: str = "4:4:4"
+
+    def __post_init__(self) -> None:
+        if self.rgb not in ("jpg", "png"):
+            raise ValueError(f"rgb: 'jpg' or 'png', not {self.rgb!r}")
+        if not 1 <= self.jpeg_quality <= 100:
+            raise ValueError(f"jpeg_quality: 1 to 100, not {self.jpeg_quality}")
+        if self.jpeg_subsampling not in ("4:4:4", "4:2:2", "4:2:0"):
+            raise ValueError(f"jpeg_subsampling: '4:4:4', '4:2:2' or '4:2:0', not {self.jpeg_subsampling!r}")
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """recording.json. simulator: {'name', 'version'}; step_s: simulated seconds a frame; config: the recorder's own."""
+
+    id: str
+    table: LabelTable
+    rig: tuple[Camera, ...]
+    simulator: dict[str, str]
+    step_s: float
+    codecs: Codecs
+    config: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of recording.json."""
+        return {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "id": self.id,
+            "label_table": self.table.to_dict(),
+            "rig": [dataclasses.asdict(camera) | {"pose": list(camera.pose)} for camera in self.rig],
+            "simulator": self.simulator,
+            "step_s": self.step_s,
+            "codecs": dataclasses.asdict(self.codecs),
+            "config": self.config,
+        }
+
+
+@dataclass(frozen=True)
+class EpisodeInfo:
+    """episode.json. state: `open` while it is written (and after a kill), `closed` after.
+
+    weather: {'name': ..., and all of its numbers}; seeds: {what: number}; traffic: counts and the like;
+    frames: whole frames when it was closed; dropped: {reason: frames}; ended: why it was closed.
+    """
+
+    id: str
+    town: str
+    weather: dict[str, Any] = field(default_factory=dict)
+    seeds: dict[str, int] = field(default_factory=dict)
+    traffic: dict[str, Any] = field(default_factory=dict)
+    simulator: dict[str, str] = field(default_factory=dict)
+    state: str = "open"
+    ended: str = ""
+    frames: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def weather_name(self) -> str:
+        """The weather in a word, '' when it has none."""
+        return str(self.weather.get("name", ""))
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace a JSON file in one step: a kill leaves the old or the new one, never half of one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(beside, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); `data repair` rebuilds what can be rebuilt") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: a JSON object is expected, found {type(values).__name__}")
+    return values
+
+
+def read_recording_info(path: Path) -> RecordingInfo:
+    """Read DIR/recording.json. DataError when it is missing, damaged, or of a newer format."""
+    file = path / RECORDING_FILE
+    if not file.is_file():
+        raise DataError(f"{path}: is no recording, {RECORDING_FILE} is missing")
+    values = _read_json(file)
+    if values.get("format") != FORMAT or values.get("version") != FORMAT_VERSION:
+        raise DataError(
+            f"{file}: format {values.get('format')!r} version {values.get('version')!r}; this program reads "
+            f"{FORMAT!r} version {FORMAT_VERSION}, so update it or convert the recording"
+        )
+    try:
+        return RecordingInfo(
+            id=values["id"],
+            table=LabelTable.from_dict(values["label_table"], str(file)),
+            rig=tuple(build(Camera, camera, f"{file}: rig") for camera in values["rig"]),
+            simulator=dict(values["simulator"]),
+            step_s=float(values["step_s"]),
+            codecs=build(Codecs, values["codecs"], f"{file}: codecs"),
+            config=dict(values.get("config", {})),
+        )
+    except LabelError:
+        raise
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        what = f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{file}: {what}; put back the file that the recorder wrote") from error
+
+
+def read_episode_info(folder: Path) -> EpisodeInfo:
+    """Read episode.json of one episode folder. DataError when it is missing or damaged."""
+    values = _read_json(folder / EPISODE_FILE)
+    known = {f.name for f in dataclasses.fields(EpisodeInfo)}
+    try:
+        return EpisodeInfo(**{key: value for key, value in values.items() if key in known})
+    except TypeError as error:
+        raise DataError(f"{folder / EPISODE_FILE}: {error}; `data repair` rebuilds what can be rebuilt") from error
+
+
+def episode_folders(path: Path) -> list[Path]:
+    """The folders of a recording's episodes, in order of their names."""
+    root = path / EPISODES_FOLDER
+    if not root.is_dir():
+        return []
+    return sorted(child for child in root.iterdir() if child.is_dir() and not child.name.startswith("."))
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """The shards of one episode, in the order of writing."""
+    return sorted(folder.glob("shard-*.tar"))
+
+
+class RecordingSource(Source):
+    """A recording as labelled pictures of one camera. Torn tails of shards are passed over; `data check` names them."""
+
+    def __init__(self, path: Path, camera: str | None = None, strict: bool = True) -> None:
+        self.path = path
+        self.name = path.resolve().name
+        self.info = read_recording_info(path)
+        self.table = self.info.table
+        self.step_s = self.info.step_s
+        names = [cam.name for cam in self.info.rig]
+        if not names:
+            raise DataError(f"{path / RECORDING_FILE}: the rig has no camera")
+        if camera is not None and camera not in names:
+            raise DataError(f"{path}: has no camera {camera!r}; {nearest(camera, names)}")
+        self.camera = camera or names[0]
+        self.episodes: dict[str, EpisodeInfo] = {}
+        self._places: dict[str, tuple[str, ShardFrame]] = {}
+        frames: list[FrameRef] = []
+        of_episode: dict[str, list[str]] = {}
+        for folder in episode_folders(path):
+            episode = read_episode_info(folder)
+            self.episodes[folder.name] = episode
+            of_episode[folder.name] = []
+            for shard in shard_paths(folder):
+                for frame in scan_shard(shard).frames:
+                    if not any(name.startswith(f"{self.camera}.rgb.") for name in frame.members):
+                        continue
+                    key = f"{folder.name}/{frame.stem}"
+                    number = int(frame.stem) if frame.stem.isdigit() else -1
+                    ref = FrameRef(key, folder.name, episode.town, episode.weather_name, number)
+                    # A frame that stands twice (a shard copied by hand) counts once: the first is kept.
+                    if ref.key in self._places:
+                        continue
+                    self._places[ref.key] = (str(shard.relative_to(path)), frame)
+                    of_episode[folder.name].append(ref.key)
+                    frames.append(ref)
+        self.frames = tuple(frames)
+        entries: dict[str, list[str]] = {ref.key: [ref.key] for ref in frames} | of_episode
+        self.lists, self.missing_from_lists = read_lists(path, entries, strict)
+
+    def member_bytes(self, ref: FrameRef, kind: str) -> bytes:
+        """One member of a frame as it is stored. kind: `rgb`, `semantic`, `depth`, `instance` or `json`.
+
+        DataError where the frame has none.
+        """
+        shard, frame = self._places[ref.key]
+        return read_member(self.path / shard, frame.members[self._field(ref, kind)])
+
+    def _field(self, ref: FrameRef, kind: str) -> str:
+        shard, frame = self._places[ref.key]
+        prefix = "json" if kind == "json" else f"{self.camera}.{kind}."
+        for name in frame.members:
+            if name.startswith(prefix):
+                return name
+        raise DataError(f"{self.path / shard}: frame {frame.stem} has no {kind} picture of camera {self.camera}")
+
+    def where(self, ref: FrameRef) -> tuple[str, str]:
+        """Names of picture and label for messages: shard and member."""
+        shard, frame = self._places[ref.key]
+        name = f"{self.path / shard}: {frame.stem}.{self.camera}"
+        return f"{name}.rgb", f"{name}.semantic"
+
+    def rgb_bytes(self, ref: FrameRef) -> bytes:
+        """The picture as it is stored, PNG or JPEG."""
+        return self.member_bytes(ref, "rgb")
+
+    def label_bytes(self, ref: FrameRef) -> bytes:
+        """The label as it is stored, 8-bit grey PNG."""
+        return self.member_bytes(ref, "semantic")
+
+    def meta(self, ref: FrameRef) -> dict[str, Any]:
+        """FRAME.json of the frame."""
+        try:
+            values = json.loads(self.member_bytes(ref, "json"))
+        except ValueError as error:
+            raise DataError(f"{self.path / self._places[ref.key][0]}: {ref.frame}.json is damaged ({error})") from error
+        return dict(values)
+
+    def read_rgb(self, ref: FrameRef) -> np.ndarray:
+        """The picture as (H, W, 3) uint8 RGB."""
+        return decode_rgb(self.rgb_bytes(ref), self.where(ref)[0])
+
+    def read_tags(self, ref: FrameRef) -> np.ndarray:
+        """The label as (H, W) uint8 tag ids, checked against the table and the picture's size."""
+        picture, label = self.where(ref)
+        tags = decode_label(self.label_bytes(ref), "grey", self.table, label)
+        size = picture_size(self.rgb_bytes(ref), picture)
+        if tags.shape != size:
+            raise DataError(
+                f"{label}: the label is {tags.shape[1]}x{tags.shape[0]} pixels, its picture is {size[1]}x{size[0]}; "
+                "both must have one size"
+            )
+        self.table.check(tags, label)
+        return tags
+
+    def fingerprint(self) -> str:
+        """Sha256 (hex) over keys, sizes and the CRC-32 that were written with the files."""
+        digest = hashlib.sha256()
+        for ref in self.frames:
+            digest.update(f"{ref.key}\0{self.content_key(ref)}\0".encode())
+        return digest.hexdigest()
+
+    def content_key(self, ref: FrameRef) -> str:
+        """Sizes and written CRC-32 of picture and label."""
+        written = self.meta(ref).get("crc32", {})
+        members = self._places[ref.key][1].members
+        names = [self._field(ref, "rgb"), self._field(ref, "semantic")]
+        return ":".join(f"{members[name][1]}.{written.get(name, '')}" for name in names)

@@ -1,0 +1,325 @@
+"""Writing a recording: create or go on with one, append frames, close episodes; a kill -9 loses at most one frame.
+
+What is on disk when: an appended frame is in its shard when `append` returns (safe from a kill of the process);
+shards are fsynced when they are full and when their episode closes (safe from a power failure).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import uuid
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer.dataset.lock import locked
+from trainer.dataset.pictures import encode_depth, encode_jpeg, encode_png
+from trainer.dataset.recording import (
+    EPISODE_FILE,
+    EPISODES_FOLDER,
+    RECORDING_FILE,
+    Camera,
+    Codecs,
+    EpisodeInfo,
+    RecordingInfo,
+    episode_folders,
+    read_episode_info,
+    read_recording_info,
+    shard_paths,
+    write_json,
+)
+from trainer.dataset.repair import mend_episode
+from trainer.dataset.shard import ShardWriter, scan_shard
+from trainer.errors import DataError
+from trainer.labels import LabelTable
+
+# A shard holds about half a minute of 800x600 at 20 Hz: few files, and a damaged one costs little.
+SHARD_BYTES = 256 * 1024 * 1024
+_EPISODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+class RecordingWriter:
+    """Writes one recording; one writer at a time holds it. Use it as a context, or close it.
+
+    episodes: what is on disk, {id: info}; frames_on_disk(id) counts whole frames in the shards.
+    """
+
+    def __init__(self, path: Path, info: RecordingInfo, shard_bytes: int, stack: ExitStack) -> None:
+        self.path = path
+        self.info = info
+        self.episodes: dict[str, EpisodeInfo] = {f.name: read_episode_info(f) for f in episode_folders(path)}
+        self._shard_bytes = shard_bytes
+        self._stack = stack
+        self._cameras = {camera.name: camera for camera in info.rig}
+        self._episode: EpisodeInfo | None = None
+        self._shard: ShardWriter | None = None
+        self._shards = 0
+        self._last_frame = -1
+
+    @classmethod
+    def create(
+        cls,
+        path: Path | str,
+        table: LabelTable,
+        rig: Sequence[Camera],
+        simulator: Mapping[str, str],
+        step_s: float,
+        codecs: Codecs | None = None,
+        config: Mapping[str, Any] | None = None,
+        recording_id: str | None = None,
+        shard_bytes: int = SHARD_BYTES,
+    ) -> RecordingWriter:
+        """Begin a recording in a new or empty folder, or go on with the one that is there.
+
+        simulator: {'name', 'version'}. recording_id: a random one by default.
+        Raises DataError when the recording there has another step, rig, label table or codecs (the keys that differ
+        are named), when the folder holds something else, or when another process is writing it.
+        """
+        path = Path(path)
+        wanted = RecordingInfo(
+            recording_id or str(uuid.uuid4()),
+            table,
+            tuple(rig),
+            dict(simulator),
+            float(step_s),
+            codecs or Codecs(),
+            dict(config or {}),
+        )
+        if not wanted.rig or len({camera.name for camera in wanted.rig}) != len(wanted.rig):
+            raise DataError(f"{path}: a rig needs one or more cameras, each with a name of its own")
+        if path.is_dir() and not (path / RECORDING_FILE).is_file():
+            # A hidden file is no reason to refuse: .DS_Store, and the lock of a writer killed in its first moment.
+            others = [child.name for child in path.iterdir() if not child.name.startswith(".")]
+            if others:
+                raise DataError(f"{path}: is no recording and not empty (it holds {others[0]}); name a new folder")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise DataError(f"{path}: a file is in the way of the recording's folder; name another") from error
+        with ExitStack() as stack:
+            stack.enter_context(
+                locked(path / ".writer.lock", 0, f"{path}: another process is writing this recording; wait for its end")
+            )
+            if (path / RECORDING_FILE).is_file():
+                there = read_recording_info(path)
+                _refuse_other(path, there, wanted)
+                wanted = there
+            else:
+                write_json(path / RECORDING_FILE, wanted.to_dict())
+            (path / EPISODES_FOLDER).mkdir(exist_ok=True)
+            return cls(path, wanted, shard_bytes, stack.pop_all())
+
+    def __enter__(self) -> RecordingWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def frames_on_disk(self, episode_id: str) -> int:
+        """Whole frames of an episode, counted in its shards."""
+        folder = self.path / EPISODES_FOLDER / episode_id
+        return sum(len(scan_shard(shard).frames) for shard in shard_paths(folder))
+
+    def open_episode(
+        self,
+        episode_id: str,
+        town: str,
+        weather: Mapping[str, Any] | None = None,
+        seeds: Mapping[str, int] | None = None,
+        traffic: Mapping[str, Any] | None = None,
+        simulator: Mapping[str, str] | None = None,
+    ) -> int:
+        """Begin an episode, or go on with one that was left open; returns the whole frames that it has already.
+
+        weather: {'name': 'ClearNoon', and its numbers}. A torn tail is moved into a file beside its shard first.
+        Raises DataError when the episode was closed, or is of another town.
+        """
+        if self._episode is not None:
+            raise ValueError(f"episode {self._episode.id} is still open")
+        if not _EPISODE_NAME.fullmatch(episode_id):
+            raise DataError(f"{self.path}: an episode is named with letters, digits, - and _, not {episode_id!r}")
+        folder = self.path / EPISODES_FOLDER / episode_id
+        self._last_frame = -1
+        frames = 0
+        there = self.episodes.get(episode_id)
+        if there is not None:
+            if there.state == "closed":
+                raise DataError(f"{folder}: episode {episode_id} is closed; give the new one another id")
+            if there.town != town:
+                raise DataError(f"{folder}: episode {episode_id} was begun in {there.town}, not in {town}")
+            mend_episode(folder)
+            for shard in shard_paths(folder):
+                for frame in scan_shard(shard).frames:
+                    self._last_frame = max(self._last_frame, int(frame.stem))
+                    frames += 1
+        else:
+            # Renamed into place with its episode.json inside: a kill leaves no episode without one.
+            folder = folder.with_name(f".{episode_id}")
+            folder.mkdir(exist_ok=True)
+        self._episode = EpisodeInfo(
+            episode_id,
+            town,
+            dict(weather or {}),
+            dict(seeds or {}),
+            dict(traffic or {}),
+            dict(simulator or self.info.simulator),
+            "open",
+            frames=frames,
+            dropped=dict(there.dropped) if there else {},
+        )
+        self._write_episode(folder)
+        if there is None:
+            folder = folder.rename(folder.with_name(episode_id))
+        # A shard is never appended to by a second writer: the next number is as good, and nothing can be torn twice.
+        self._shards = len(shard_paths(folder))
+        return frames
+
+    def append(
+        self, frame: int, cameras: Mapping[str, Mapping[str, np.ndarray]], meta: Mapping[str, Any] | None = None
+    ) -> int:
+        """Write one bundle; returns its bytes.
+
+        frame: greater than the one before. cameras: {camera: {'rgb': (H, W, 3) uint8, 'semantic': (H, W) uint8 tag
+        ids, optional 'depth': (H, W) float metres, 'instance': (H, W) integer ids}}. meta: what else FRAME.json
+        holds: sim_time_s, ego, velocity, control, traffic_light.
+        Raises DataError for an unknown tag id, a picture of another size than its camera's, or a full disk.
+        """
+        if self._episode is None:
+            raise ValueError("no episode is open")
+        if frame <= self._last_frame:
+            raise DataError(
+                f"{self.path}: episode {self._episode.id} has frame {self._last_frame} already, {frame} would go back"
+            )
+        if set(cameras) != set(self._cameras):
+            raise DataError(
+                f"{self.path}: frame {frame} has the cameras {sorted(cameras)}, the rig {sorted(self._cameras)}"
+            )
+        members: dict[str, bytes] = {}
+        tag_pixels: dict[str, dict[str, int]] = {}
+        for name, camera in self._cameras.items():
+            pictures = cameras[name]
+            where = f"{self.path}: frame {frame} camera {name}"
+            tag_pixels[name] = self._encode(camera, pictures, where, members)
+        stem = f"{frame:08d}"
+        values = {
+            **(meta or {}),
+            "frame": frame,
+            "tags": tag_pixels,
+            "crc32": {field: f"{zlib.crc32(data):08x}" for field, data in members.items()},
+        }
+        members["json"] = json.dumps(values, separators=(",", ":")).encode()
+        if self._shard is None:
+            folder = self.path / EPISODES_FOLDER / self._episode.id
+            self._shard = ShardWriter(folder / f"shard-{self._shards:05d}.tar")
+            self._shards += 1
+        written = self._shard.append(stem, members)
+        self._last_frame = frame
+        self._episode = dataclasses.replace(self._episode, frames=self._episode.frames + 1)
+        if self._shard.bytes >= self._shard_bytes:
+            self._shard.close()
+            self._shard = None
+        return written
+
+    def _encode(
+        self, camera: Camera, pictures: Mapping[str, np.ndarray], where: str, members: dict[str, bytes]
+    ) -> dict[str, int]:
+        """Encode one camera's pictures into members; returns {tag id: pixels}, ids as strings for JSON."""
+        unknown = set(pictures) - {"rgb", "semantic", "depth", "instance"}
+        missing = {"rgb", "semantic"} - set(pictures)
+        if unknown or missing:
+            raise DataError(f"{where}: pictures 'rgb' and 'semantic' (and 'depth', 'instance'), not {sorted(pictures)}")
+        for kind, picture in pictures.items():
+            if picture.shape[:2] != (camera.height, camera.width):
+                raise DataError(
+                    f"{where}: the {kind} picture is {picture.shape[1]}x{picture.shape[0]}, "
+                    f"the rig says {camera.width}x{camera.height}"
+                )
+        rgb, tags = pictures["rgb"], pictures["semantic"]
+        if rgb.dtype != np.uint8 or rgb.ndim != 3 or tags.dtype != np.uint8 or tags.ndim != 2:
+            raise DataError(f"{where}: rgb must be (H, W, 3) uint8 and semantic (H, W) uint8")
+        self.info.table.check(tags, where)
+        codecs = self.info.codecs
+        if codecs.rgb == "jpg":
+            members[f"{camera.name}.rgb.jpg"] = encode_jpeg(rgb, codecs.jpeg_quality, codecs.jpeg_subsampling)
+        else:
+            members[f"{camera.name}.rgb.png"] = encode_png(rgb)
+        members[f"{camera.name}.semantic.png"] = encode_png(tags)
+        if "depth" in pictures:
+            members[f"{camera.name}.depth.png"] = encode_depth(pictures["depth"])
+        if "instance" in pictures:
+            instances = pictures["instance"]
+            if instances.min() < 0 or instances.max() > 65535:
+                raise DataError(f"{where}: instance ids must lie between 0 and 65535")
+            members[f"{camera.name}.instance.png"] = encode_png(instances.astype(np.uint16))
+        counts = np.bincount(tags.ravel(), minlength=256)
+        return {str(tag): int(counts[tag]) for tag in np.flatnonzero(counts)}
+
+    def count_dropped(self, reason: str, frames: int = 1) -> None:
+        """Count frames that were dropped, and why; written when the episode closes."""
+        if self._episode is None:
+            raise ValueError("no episode is open")
+        dropped = dict(self._episode.dropped)
+        dropped[reason] = dropped.get(reason, 0) + frames
+        self._episode = dataclasses.replace(self._episode, dropped=dropped)
+
+    def close_episode(self, ended: str = "done") -> EpisodeInfo:
+        """Close the open episode; its frames are on the disk (fsync) before episode.json says `closed`."""
+        if self._episode is None:
+            raise ValueError("no episode is open")
+        if self._shard is not None:
+            self._shard.close()
+            self._shard = None
+        episode = self._episode = dataclasses.replace(self._episode, state="closed", ended=ended)
+        self._write_episode()
+        self._episode = None
+        return episode
+
+    def close(self) -> None:
+        """Give the recording back. An episode that is open stays `open`: it can be gone on with."""
+        if self._shard is not None:
+            self._shard.close()
+            self._shard = None
+        if self._episode is not None:
+            self._write_episode()
+            self._episode = None
+        self._stack.close()
+
+    def _write_episode(self, folder: Path | None = None) -> None:
+        assert self._episode is not None
+        self.episodes[self._episode.id] = self._episode
+        folder = folder or self.path / EPISODES_FOLDER / self._episode.id
+        write_json(folder / EPISODE_FILE, dataclasses.asdict(self._episode))
+
+
+def _refuse_other(path: Path, there: RecordingInfo, wanted: RecordingInfo) -> None:
+    """DataError naming every key in which a recording differs from what would be appended to it."""
+    have, want = there.to_dict(), wanted.to_dict()
+    differing = [key for key in ("label_table", "rig", "step_s", "codecs") if have[key] != want[key]]
+    if differing:
+        short = [
+            f"{key} ({have[key]} there, {want[key]} now)" if key == "step_s" else _short_difference(key, have, want)
+            for key in differing
+        ]
+        raise DataError(
+            f"{path}: the recording there differs in {', '.join(short)}; record with the same, or into a new folder"
+        )
+
+
+def _short_difference(key: str, have: dict[str, Any], want: dict[str, Any]) -> str:
+    if key == "label_table":
+        return f"label_table ({have[key]['name']} there, {want[key]['name']} now)"
+    if key == "codecs":
+        keys = [k for k in have[key] if have[key][k] != want[key].get(k)]
+        return "codecs (" + ", ".join(f"{k} {have[key][k]} there, {want[key][k]} now" for k in keys) + ")"
+    there = {camera["name"]: camera for camera in have[key]}
+    now = {camera["name"]: camera for camera in want[key]}
+    if list(there) != list(now):
+        return f"rig (cameras {', '.join(there)} there, {', '.join(now)} now)"
+    keys = [f"{name}.{k}" for name in there for k in there[name] if there[name][k] != now[name][k]]
+    return f"rig ({', '.join(keys)})"
