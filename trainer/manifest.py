@@ -50,11 +50,11 @@ def read_json(path: Path, what: str) -> Any:
         raise ModelError(f"{path}: can't be read as JSON ({error}); the {what} is damaged, use another copy of it.") from None
 
 
-def write_manifest(folder: Path, **fields: Any) -> None:
-    """Seal a folder: the hash and size of each file directly in it, and `fields`."""
+def write_manifest(folder: Path, leave_out: tuple[str, ...] = (), **fields: Any) -> None:
+    """Seal a folder: the hash and size of each file directly in it but those left out, and `fields`."""
     files = {}
     for path in sorted(folder.iterdir()):
-        if path.is_file() and path.name != MANIFEST:
+        if path.is_file() and path.name not in (MANIFEST, *leave_out):
             with path.open("rb") as file:
                 os.fsync(file.fileno())
             files[path.name] = {"sha256": sha256_of(path), "bytes": path.stat().st_size}

@@ -3,7 +3,7 @@
     MODEL/model.safetensors   weights, by parameter name
     MODEL/model.json          network, class list with colours, preprocessing, data, metrics, versions
     MODEL/card.md             the same for people
-    MODEL/manifest.json       hashes of the two first, written last
+    MODEL/manifest.json       hashes of the weights and model.json, written last; the card may be edited
     MODEL/engines/ENGINE/...  what `export` made of it
 
 Loading never unpickles anything.
@@ -134,7 +134,7 @@ def save_model(folder: Path | str, weights: Mapping[str, torch.Tensor], info: Mo
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     fill_model(new, weights, info)
-    write_manifest(new, format=FORMAT)
+    write_manifest(new, leave_out=(CARD,), format=FORMAT)
     new.chmod(0o755)
     if folder.exists():
         old = new.with_name(new.name + ".old")
