@@ -138,7 +138,7 @@ def draw_recording(
                     "ego": {"x_m": lane_m, "y_m": 0.0, "z_m": 0.0, "s_m": travelled_m},
                     "velocity": [0.0, 0.0, SPEED_M_S],
                 }
-                writer.append(number, {CAMERA: {"rgb": rgb, "semantic": tags, "depth": depth_m}}, meta)
+                writer.append(number, {CAMERA: {"rgb": rgb, "semantic": tags}}, meta)
                 done += 1
                 if progress is not None:
                     progress(done, count)

@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -273,6 +274,16 @@ class RecordingSource(Source):
         except ValueError as error:
             raise DataError(f"{self.path / self._places[ref.key][0]}: {ref.frame}.json is damaged ({error})") from error
         return dict(values)
+
+    def changed_members(self, ref: FrameRef) -> list[str]:
+        """Members of the frame, of any camera, whose CRC-32 is not the one written with them."""
+        shard, frame = self._places[ref.key]
+        written = self.meta(ref).get("crc32", {})
+        return [
+            name
+            for name, place in frame.members.items()
+            if name in written and f"{zlib.crc32(read_member(self.path / shard, place)):08x}" != written[name]
+        ]
 
     def read_rgb(self, ref: FrameRef) -> np.ndarray:
         """The picture as (H, W, 3) uint8 RGB."""
