@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from trainer.dataset.sampler import Sampler
 
 
-@given(count=st.integers(1, 60), per_worker=st.integers(1, 7), workers=st.sampled_from([1, 2, 3, 4]), seed=st.integers(0, 9))
+@given(
+    count=st.integers(1, 60),
+    per_worker=st.integers(1, 7),
+    workers=st.sampled_from([1, 2, 3, 4]),
+    seed=st.integers(0, 9),
+)
 def test_each_picture_once_an_epoch_for_any_number_of_workers(count, per_worker, workers, seed):
     batch = per_worker * workers
     sampler = Sampler(seed, count, batch)
@@ -29,7 +34,12 @@ def test_the_order_does_not_depend_on_workers_or_on_where_one_starts():
 
 def test_workers_can_change_between_steps_without_losing_a_picture():
     sampler = Sampler(1, 24, 4)
-    seen = [s.index for step, workers in enumerate([2, 2, 1, 1, 4, 2]) for r in range(workers) for s in sampler.share(step, r, workers)]
+    seen = [
+        s.index
+        for step, workers in enumerate([2, 2, 1, 1, 4, 2])
+        for r in range(workers)
+        for s in sampler.share(step, r, workers)
+    ]
     assert sorted(seen) == list(range(24))
 
 
