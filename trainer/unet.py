@@ -104,13 +104,13 @@ class HalfInstanceNorm(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.half = channels // 2
-        self.instance = nn.InstanceNorm2d(self.half, affine=True)
-        self.batch = nn.BatchNorm2d(channels - self.half)
+        self.split = channels // 2
+        self.instance = nn.InstanceNorm2d(self.split, affine=True)
+        self.batch = nn.BatchNorm2d(channels - self.split)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        return torch.cat([self.instance(x[:, : self.half]), self.batch(x[:, self.half :])], dim=1)
+        return torch.cat([self.instance(x[:, : self.split]), self.batch(x[:, self.split :])], dim=1)
 
 
 class ConvBlock(nn.Sequential):
@@ -195,7 +195,7 @@ class UNet(nn.Module):
             (N, 3, H, W) uint8, or float in [0, 1] -> (N, classes, H, W) float.
         """
         height, width = pictures.shape[-2:]
-        left, right, top, bottom = self._border(height, width)
+        left, right, top, bottom = self.border(height, width)
         x = self.normalise(pictures)
         if left or right or top or bottom:
             # The paper mirrors the picture into the border that valid convolutions eat; that needs a side longer than
@@ -234,7 +234,7 @@ class UNet(nn.Module):
             x = join(torch.cat([x, _crop(skips.pop(), x)], dim=1))
         return self.head(self.extra(x))
 
-    def _border(self, height: int, width: int) -> tuple[int, int, int, int]:
+    def border(self, height: int, width: int) -> tuple[int, int, int, int]:
         """Left, right, top, bottom pixels to add before `logits`."""
         if self.config.padding == "same":
             m = self.config.multiple
