@@ -311,7 +311,7 @@ def _leaks(source: Source, looks: dict[str, _Look], gaps: dict[str, int]) -> lis
         near = min(times[ref.episode], key=lambda other: abs(other.frame - ref.frame), default=None)
         if near is not None and ref.frame >= 0 and abs(near.frame - ref.frame) < gaps[ref.episode]:
             what = (
-                f"only {abs(near.frame - ref.frame)} frames from {near.key} in train (neighbours: {gaps[ref.episode]})"
+                f"only {abs(near.frame - ref.frame)} frames from {near.key} in train (nearer than {gaps[ref.episode]})"
             )
             found.append(Finding("leak", ref.key, ref.episode, what))
             continue

@@ -103,8 +103,8 @@ def draw_recording(
 ) -> None:
     """Write `count` drawn pictures with labels as a recording; equal arguments give equal shards.
 
-    Every town and every weather comes once before one comes again. Raises DataError when the folder holds another
-    recording than this one would be.
+    Every town and every weather comes once before one comes again. A sample that is there is left as it is, one that
+    was interrupted is gone on with. Raises DataError when the folder holds another recording.
     """
     if count < 1 or frames_per_episode < 1 or min(width, height) < 16:
         raise DataError(f"a sample needs 1 picture or more of 16x16 pixels or more, not {count} of {width}x{height}")
@@ -115,21 +115,24 @@ def draw_recording(
         recording_id=f"drawn-{seed}-{count}x{width}x{height}",
     )  # fmt: skip
     with writer:
-        if writer.info.config != config or any(e.state == "closed" for e in writer.episodes.values()):
-            raise DataError(f"{path}: holds a recording already; name a new folder for the sample")
+        if writer.info.config != config:
+            raise DataError(f"{path}: holds another recording than this sample; name a new folder")
         done = 0
         for index in range(-(-count // frames_per_episode)):
             frames = min(frames_per_episode, count - done)
             town = TOWNS[index % len(TOWNS)]
             # One further each round: all pairs of town and weather come in time.
             weather = WEATHERS[(index + index // len(TOWNS)) % len(WEATHERS)]
+            name = f"{index:03d}-{town.name}-{weather.name}"
+            if name in writer.episodes and writer.episodes[name].state == "closed":
+                done += frames  # drawn by an earlier call
+                continue
             rng = np.random.default_rng((seed, index))
             street = _lay_out(town, frames, rng)
             lane_m = 3.5 * (town.lanes // 2) - 1.75
             tile = _noise(rng)
-            first = writer.open_episode(
-                f"{index:03d}-{town.name}-{weather.name}", town.name, dataclasses.asdict(weather), {"seed": seed}
-            )
+            first = writer.open_episode(name, town.name, dataclasses.asdict(weather), {"seed": seed})
+            done += first
             for number in range(first, frames):
                 travelled_m = number * STEP_S * SPEED_M_S
                 rgb, tags, depth_m = _picture(town, weather, street, travelled_m, lane_m, width, height, index, tile)

@@ -60,6 +60,27 @@ def _padded(size: int) -> int:
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
 
+def _parse_header(header: bytes) -> tuple[str, int, bool] | None:
+    """(name, size in bytes, is a regular file) of a 512-byte tar header, None where it is none.
+
+    The headers that we write are read here (opening 10,000 frames takes 0.3 s instead of 2); any other is tarfile's.
+    """
+    if header[156:157] == b"0" and header[345:346] == b"\0" and header[257:262] == b"ustar":
+        try:
+            size, checksum = int(header[124:135], 8), int(header[148:154], 8)
+            name = header[:NAME_LIMIT].rstrip(b"\0").decode("utf-8")
+        except ValueError:
+            return None
+        if sum(header) - sum(header[148:156]) + 8 * ord(" ") == checksum:
+            return name, size, True
+        return None
+    try:
+        info = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
+    except (tarfile.HeaderError, UnicodeDecodeError):
+        return None
+    return info.name, info.size, info.isreg()
+
+
 def scan_shard(path: Path) -> ShardScan:
     """Read the headers of a shard up to the last whole frame; only an unreadable file raises (OSError)."""
     frames: list[ShardFrame] = []
@@ -77,20 +98,20 @@ def scan_shard(path: Path) -> ShardScan:
                 # a file system may also leave zeros where the power failed.
                 closed = offset == whole_bytes and not any(header + file.read())
                 break
-            try:
-                info = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
-            except (tarfile.HeaderError, UnicodeDecodeError):
+            parsed = _parse_header(header)
+            if parsed is None:
                 break
+            member, size, regular = parsed
             data = offset + BLOCK_BYTES
-            offset = data + _padded(info.size)
+            offset = data + _padded(size)
             if offset > file_bytes:
                 break
-            if not info.isreg():
+            if not regular:
                 continue
-            name, _, field = info.name.partition(".")
+            name, _, field = member.partition(".")
             if name != stem:
                 stem, members = name, {}
-            members[field] = (data, info.size)
+            members[field] = (data, size)
             if field == "json":
                 frames.append(ShardFrame(stem, members))
                 stem, members = "", {}

@@ -15,8 +15,8 @@ from trainer.dataset.source import open_source
 MakeFolder = Callable[..., Path]
 
 
-def kinds(root: Path, **how: int) -> dict[str, int]:
-    report = check_source(open_source(root, strict=False), **how)
+def kinds(root: Path, leak_gap: int | None = None) -> dict[str, int]:
+    report = check_source(open_source(root, strict=False), leak_gap=leak_gap)
     return report.to_dict()["counts"]
 
 

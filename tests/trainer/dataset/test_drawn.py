@@ -57,8 +57,25 @@ def test_equal_seeds_give_equal_bytes(tmp_path: Path) -> None:
     assert shards["a"] == shards["b"] != shards["c"]
 
 
-def test_a_finished_sample_is_not_drawn_over(source: Source, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds a recording already"):
-        draw_recording(source.path, count=32, width=160, height=90, frames_per_episode=4)
+def test_an_interrupted_sample_is_gone_on_with(tmp_path: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    size = {"count": 4, "width": 64, "height": 36, "frames_per_episode": 2}
+    with pytest.raises(KeyboardInterrupt):
+        draw_recording(tmp_path / "a", **size, progress=interrupt)
+    draw_recording(tmp_path / "a", **size)
+    draw_recording(tmp_path / "b", **size)
+    a, b = open_source(tmp_path / "a"), open_source(tmp_path / "b")
+    assert a.frames == b.frames and a.fingerprint() == b.fingerprint()
+
+
+def test_another_recording_is_not_drawn_over(source: Source, tmp_path: Path) -> None:
+    before = source.fingerprint()
+    draw_recording(source.path, count=32, width=160, height=90, frames_per_episode=4)
+    assert open_source(source.path).fingerprint() == before, "drawing it again changes nothing"
+    with pytest.raises(DataError, match="holds another recording"):
+        draw_recording(source.path, count=33, width=160, height=90, frames_per_episode=4)
     with pytest.raises(DataError, match="1 picture or more"):
         draw_recording(tmp_path / "x", count=0)

@@ -17,8 +17,8 @@ from PIL import Image
 from trainer.dataset import packed
 from trainer.dataset.packed import cache_key, open_packed, pack, resize_nearest, resize_rgb
 from trainer.dataset.source import Source, open_source
-from trainer.errors import DataError
-from trainer.labels import VOID, ClassList, LabelError
+from trainer.errors import DataError, LabelError
+from trainer.labels import VOID, ClassList, LabelClass
 
 Pairs = list
 
@@ -164,8 +164,6 @@ def test_wrong_arguments(source: Source, classes: ClassList, tmp_path: Path) -> 
         pack(pairs_of(source), (12, 20), classes, tmp_path, resize="nearst")
     with pytest.raises(DataError, match="not 0x20"):
         pack(pairs_of(source), (0, 20), classes, tmp_path)
-    from trainer.labels import LabelClass
-
     with pytest.raises(LabelError, match="maps none"):
         pack(pairs_of(source), (12, 20), ClassList("x", (LabelClass("x", (0, 0, 0), ("Dragons",)),)), tmp_path)
 

@@ -119,3 +119,18 @@ writer.close()
     assert "the frames before it are kept" in done.stdout
     scan = scan_shard(tmp_path / "s.tar")
     assert [frame.stem for frame in scan.frames] == ["00000000", "00000002"] and scan.closed
+
+
+@pytest.mark.parametrize("layout", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_shards_of_other_writers_are_read(tmp_path: Path, layout: int) -> None:
+    with tarfile.open(tmp_path / "s.tar", "w", format=layout) as tar:
+        folder = tarfile.TarInfo("folder")
+        folder.type = tarfile.DIRTYPE
+        tar.addfile(folder)
+        for name, data in (("00000007.a.rgb.jpg", b"abc"), ("00000007.json", b"{}")):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            info.uname = "somebody"
+            tar.addfile(info, io.BytesIO(data))
+    (frame,) = scan_shard(tmp_path / "s.tar").frames
+    assert frame.stem == "00000007" and read_member(tmp_path / "s.tar", frame.members["a.rgb.jpg"]) == b"abc"

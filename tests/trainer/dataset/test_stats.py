@@ -15,7 +15,7 @@ from trainer.errors import DataError
 def test_a_recording_counts_as_its_labels_do(make_recording: Callable[..., Path]) -> None:
     source = open_source(make_recording({"a": ("T1", 2), "b": ("T2", 1)}))
     stats = source_stats(source)
-    counted = sum(np.bincount(source.read_tags(ref).ravel(), minlength=256) for ref in source.frames)
+    counted = np.sum([np.bincount(source.read_tags(ref).ravel(), minlength=256) for ref in source.frames], axis=0)
     assert {tag["id"]: tag["pixels"] for tag in stats["tags"].values()} == {i: counted[i] for i in (0, 1, 3, 11)}
     assert stats["frames"] == 3 and stats["by_town"] == {"T1": 2, "T2": 1} and stats["sizes"] == {"40x24": 3}
     assert stats["layout"] == "recording" and stats["step_s"] == 0.05

@@ -1,0 +1,193 @@
+"""Checkpoints of a run: all that is needed to go on exactly, whole or not at all.
+
+A checkpoint is a model artifact (its weights are the averaged ones) plus
+
+    state.safetensors   weights in training, optimizer moments, the best weights so far
+    state.json          step, what the run is (`identity`), optimizer groups, best score
+    metrics.jsonl       every line of the run up to this step
+
+    RUN/attempt-001/step_00000400/   attempt: one start of the driver; Ray Train writes below it
+
+Ray's own record of checkpoints is not asked: a returned `report` is no commit (up to one checkpoint is forgotten when a
+worker dies, measured), and a damaged record ends a run. What lies on disk and matches its manifest counts, newest first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from trainer.errors import ModelError, TrainingError
+from trainer.manifest import check_manifest, read_json, write_json, write_manifest
+from trainer.model_dir import CARD, WEIGHTS, ModelInfo, fill_model
+
+STATE_TENSORS, STATE, METRICS = "state.safetensors", "state.json", "metrics.jsonl"
+_NAME = re.compile(r"step_(\d{8})$")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A whole checkpoint on disk."""
+
+    path: Path
+    step: int
+    """Optimizer steps that are in it."""
+
+
+@dataclass
+class TrainingState:
+    """What `save` writes and `load` gives back; tensors by parameter name."""
+
+    step: int
+    identity: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+    average: dict[str, torch.Tensor]
+    best: dict[str, torch.Tensor]
+    """Weights with the best validation mIoU so far; empty before the first validation."""
+    best_score: dict[str, Any]
+    """`Score.to_dict()` with `step`; empty before the first validation."""
+    optimizer: dict[str, Any]
+    """`Optimizer.state_dict()`."""
+
+
+def directory_name(step: int) -> str:
+    """`step_00000400`."""
+    return f"step_{step:08d}"
+
+
+def save(folder: Path, state: TrainingState, info: ModelInfo, metrics: Path) -> None:
+    """Fill an empty folder with a checkpoint; its manifest is written last."""
+    tensors = {f"weights.{k}": v for k, v in state.weights.items()} | {f"best.{k}": v for k, v in state.best.items()}
+    numbers: dict[str, Any] = {}
+    for index, values in state.optimizer["state"].items():
+        for key, value in values.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"optimizer.{index}.{key}"] = value
+            else:
+                numbers[f"{index}.{key}"] = value
+    save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, folder / STATE_TENSORS)
+    fill_model(folder, state.average, info)
+    shutil.copyfile(metrics, folder / METRICS)
+    groups = [{k: list(v) if isinstance(v, tuple) else v for k, v in g.items()} for g in state.optimizer["param_groups"]]
+    write_json(
+        folder / STATE,
+        {
+            "step": state.step,
+            "identity": state.identity,
+            "best_score": state.best_score,
+            "optimizer_groups": groups,
+            "optimizer_numbers": numbers,
+        },
+    )
+    write_manifest(folder, leave_out=(CARD,), kind="checkpoint", step=state.step)
+
+
+def load(checkpoint: Checkpoint) -> TrainingState:
+    """The state in a whole checkpoint (`newest` checked its hashes)."""
+    values = read_json(checkpoint.path / STATE, "checkpoint")
+    tensors = load_file(checkpoint.path / STATE_TENSORS)
+    state: dict[int, dict[str, Any]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimizer."):
+            _, index, name = key.split(".", 2)
+            state.setdefault(int(index), {})[name] = tensor
+    for key, value in values["optimizer_numbers"].items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    return TrainingState(
+        step=values["step"],
+        identity=values["identity"],
+        weights=_under("weights.", tensors),
+        average=load_file(checkpoint.path / WEIGHTS),
+        best=_under("best.", tensors),
+        best_score=values["best_score"],
+        optimizer={"state": state, "param_groups": values["optimizer_groups"]},
+    )
+
+
+def every(run: Path) -> list[Checkpoint]:
+    """All checkpoint folders of a run, newest step first, whole or not."""
+    found = []
+    for path in run.glob("attempt-*/step_*"):
+        match = _NAME.search(path.name)
+        if match and path.is_dir():
+            found.append(Checkpoint(path, int(match[1])))
+    return sorted(found, key=lambda c: (c.step, c.path.parent.name), reverse=True)
+
+
+def newest(run: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest whole checkpoint of a run, and a sentence for each newer one that is not whole."""
+    skipped = []
+    for checkpoint in every(run):
+        try:
+            check_manifest(checkpoint.path, "checkpoint")
+        except ModelError as error:
+            skipped.append(str(error))
+        else:
+            return checkpoint, skipped
+    return None, skipped
+
+
+def prune_earlier_attempts(run: Path, attempt: str, keep: int) -> None:
+    """Remove checkpoints of earlier attempts once the present one has `keep` newer whole ones.
+
+    Within an attempt Ray keeps the newest. Nothing is removed that a fallback could still need.
+    """
+    mine = [c for c in every(run) if c.path.parent.name == attempt and (c.path / "manifest.json").is_file()]
+    if len(mine) < keep:
+        return
+    oldest_kept = min(c.step for c in mine[:keep])
+    for checkpoint in every(run):
+        if checkpoint.path.parent.name != attempt and checkpoint.step < oldest_kept:
+            shutil.rmtree(checkpoint.path)
+
+
+def rewind_metrics(checkpoint: Checkpoint | None, metrics: Path) -> None:
+    """Make a run's metrics.jsonl hold exactly the lines up to the checkpoint, so that none is missing or twice."""
+    temporary = metrics.with_suffix(".tmp")
+    if checkpoint is None:
+        temporary.write_text("")
+    else:
+        shutil.copyfile(checkpoint.path / METRICS, temporary)
+    temporary.replace(metrics)
+
+
+def refuse_other(saved: Mapping[str, Any], wanted: Mapping[str, Any], run: Path) -> None:
+    """Raise TrainingError, naming the keys, when a checkpoint belongs to another job than the one that is wanted."""
+    flat_saved, flat_wanted = _flat(saved), _flat(wanted)
+    keys = sorted(k for k in flat_saved.keys() | flat_wanted.keys() if flat_saved.get(k) != flat_wanted.get(k))
+    if keys:
+        shown = "; ".join(f"{k} was {_short(flat_saved.get(k))}, now {_short(flat_wanted.get(k))}" for k in keys[:6])
+        more = f" (and {len(keys) - 6} more)" if len(keys) > 6 else ""
+        raise TrainingError(
+            f"run {run.name!r} in {run.parent} was started differently: {shown}{more}; go on with what it was started "
+            "with, or choose another --run name."
+        )
+
+
+def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            # JSON has no tuples: compare what it keeps.
+            flat[f"{prefix}{key}"] = json.loads(json.dumps(value))
+    return flat
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,133 @@
+"""The verb `train`."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from trainer.config import build, configs_dir, load_yaml, nearest
+from trainer.dataset.source import open_source
+from trainer.errors import ConfigError, UsageError
+from trainer.recipe import Size, TrainConfig
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Fit a U-Net on labelled pictures as a Ray Train job; the same --run name goes on where that run stopped."""
+
+    data: tuple[Path, ...]
+    """Recordings, or folders of pictures (CameraRGB/ + CameraSeg/)."""
+    run: str
+    """Name of the run. A run of this name that was stopped or killed is resumed."""
+    config: str = "train"
+    """Configuration: a name in configs/ (train, coursera) or a YAML file."""
+    size: Size | None = None
+    """The dial: network width, picture size, batch, learning rate and steps together. Default: the configuration's."""
+    classes: str | None = None
+    """Class list: street17, carla23, carla29 or a YAML file. Default: the configuration's."""
+    network: str | None = None
+    """Network: live, coursera, paper or a YAML file. Default: the configuration's."""
+    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = ()
+    """Any other key of the configuration: --set steps=200 augment.flip=0"""
+    val: tuple[Path, ...] = ()
+    """Other data to validate on, instead of a split of --data."""
+    table: str | None = None
+    """Label table of folders that have no labels.yaml: carla-0.8, carla-0.9.10, carla-0.9.14, idda-24 or a YAML file."""
+    encoding: str | None = None
+    """Encoding of their labels: grey, red, palette or max."""
+    workers: int | None = None
+    """DDP workers. Default: 2, on GPUs as many as there are."""
+    threads: int = 1
+    """Cores a worker."""
+    gpu: bool = False
+    """One GPU a worker."""
+    storage: Path = Path("runs")
+    """Folder of runs and of the packed cache."""
+    fresh: bool = False
+    """Refuse to resume: fail when a run of this name is there."""
+
+
+def train(argv: list[str]) -> int:
+    """`train`: see TrainArguments."""
+    started_s = time.time()
+    arguments = tyro.cli(TrainArguments, args=argv, prog="carla-unet train", description=TrainArguments.__doc__)
+    request = request_from(arguments, started_s)
+    from trainer.job import ray_of_our_own, run_training
+
+    with ray_of_our_own():
+        run_training(request)
+    return 0
+
+
+def request_from(arguments: TrainArguments, started_s: float) -> Any:
+    """The TrainRequest that the arguments mean; everything that can be wrong with them is found here."""
+    from trainer.job import TrainRequest
+
+    if not arguments.run or "/" in arguments.run or "\\" in arguments.run or arguments.run.startswith("."):
+        raise UsageError(f"--run {arguments.run!r}: must be a plain name without slashes, such as 'first'.")
+    if arguments.threads < 1 or (arguments.workers is not None and arguments.workers < 1):
+        raise UsageError("--workers and --threads: must be 1 or more.")
+    sources = tuple(open_source(p, arguments.table, arguments.encoding) for p in arguments.data)
+    val = tuple(open_source(p, arguments.table, arguments.encoding) for p in arguments.val)
+    return TrainRequest(
+        sources=sources,
+        val=val,
+        run=arguments.run,
+        storage=arguments.storage,
+        config=configuration(arguments),
+        workers=arguments.workers,
+        threads=arguments.threads,
+        use_gpu=arguments.gpu,
+        fresh=arguments.fresh,
+        started_s=started_s,
+    )
+
+
+def configuration(arguments: TrainArguments) -> TrainConfig:
+    """The configuration file with the flags on top.
+
+    Raises:
+        ConfigError: no such file, an unknown key (names the nearest), a value of a wrong type or out of range.
+    """
+    path = Path(arguments.config).expanduser()
+    if path.suffix not in (".yaml", ".yml"):
+        known = [name for name in ("train", "coursera") if (configs_dir() / f"{name}.yaml").is_file()]
+        if arguments.config not in known:
+            raise ConfigError(f"there is no configuration {arguments.config!r}; {nearest(arguments.config, known)}")
+        path = configs_dir() / f"{arguments.config}.yaml"
+    config = build(TrainConfig, load_yaml(path), str(path))
+    flags = {k: getattr(arguments, k) for k in ("size", "classes", "network") if getattr(arguments, k) is not None}
+    values = _plain(config) | flags
+    for setting in arguments.set:
+        _apply(values, setting)
+    return build(TrainConfig, values, "--set" if arguments.set else str(path))
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    import yaml
+
+    key, sign, text = setting.partition("=")
+    if not sign:
+        raise UsageError(f"--set {setting!r}: expected KEY=VALUE, such as steps=200.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UsageError(f"--set {setting!r}: {text!r} is not a YAML value.") from None
+    *outer, last = key.split(".")
+    target = values
+    for name in outer:
+        if not isinstance(target.get(name), dict):
+            raise ConfigError(f"--set {setting!r}: unknown key {name!r}; {nearest(name, target)}")
+        target = target[name]
+    target[last] = value
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    """The configuration as YAML holds it."""
+    values = dataclasses.asdict(config)
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
