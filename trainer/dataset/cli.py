@@ -259,7 +259,7 @@ def _sample(job: Sample) -> int:
         draw_recording(job.dir, job.count, job.width, job.height, job.seed, progress=progress)
     result = {"path": str(job.dir), "frames": job.count, "seed": job.seed, "seconds": time.monotonic() - started}
     _write(job.json_file, result)
-    print(f"{job.count} pictures of {job.width}x{job.height} drawn in {result['seconds']:.1f} s")
+    print(f"{job.count} pictures of {job.width}x{job.height} in {job.dir} after {result['seconds']:.1f} s")
     program = "python launch.py" if Path(sys.argv[0]).name == "launch.py" else "carla-unet"
     print(f"train on them: {program} train --data {shlex.quote(str(job.dir))} --run sample")
     return 0

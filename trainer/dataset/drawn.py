@@ -125,6 +125,8 @@ def draw_recording(
             weather = WEATHERS[(index + index // len(TOWNS)) % len(WEATHERS)]
             name = f"{index:03d}-{town.name}-{weather.name}"
             if name in writer.episodes and writer.episodes[name].state == "closed":
+                if writer.episodes[name].frames != frames:
+                    raise DataError(f"{path}: episode {name} was closed before its {frames} frames; name a new folder")
                 done += frames  # drawn by an earlier call
                 continue
             rng = np.random.default_rng((seed, index))

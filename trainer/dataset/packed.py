@@ -195,7 +195,7 @@ def _build(
     class_pixels = _pack_all(work, processes, progress or (lambda done, total: None))
     files = (IMAGES_FILE, LABELS_FILE)
     for name in files:
-        with open(folder / name, "rb") as file:
+        with open(folder / name, "r+b") as file:
             os.fsync(file.fileno())
     write_json(
         folder / MANIFEST_FILE,

@@ -7,6 +7,7 @@ import pytest
 
 from trainer.dataset.check import check_source
 from trainer.dataset.drawn import draw_recording
+from trainer.dataset.repair import mend_recording
 from trainer.dataset.source import Source, open_source
 from trainer.dataset.split import split_sources
 from trainer.errors import DataError
@@ -69,6 +70,17 @@ def test_an_interrupted_sample_is_gone_on_with(tmp_path: Path) -> None:
     draw_recording(tmp_path / "b", **size)
     a, b = open_source(tmp_path / "a"), open_source(tmp_path / "b")
     assert a.frames == b.frames and a.fingerprint() == b.fingerprint()
+
+
+def test_a_sample_cut_short_by_a_repair_is_said(tmp_path: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        draw_recording(tmp_path / "a", count=2, width=64, height=36, progress=interrupt)
+    mend_recording(tmp_path / "a")
+    with pytest.raises(DataError, match="was closed before its 2 frames"):
+        draw_recording(tmp_path / "a", count=2, width=64, height=36)
 
 
 def test_another_recording_is_not_drawn_over(source: Source, tmp_path: Path) -> None:
