@@ -38,8 +38,11 @@ MANIFEST_FILE = "manifest.json"
 IMAGES_FILE = "images.npy"
 LABELS_FILE = "labels.npy"
 RESIZES = ("antialias", "nearest")
-# Started processes import torch first (about 2 s on two cores): below this much work a pool costs more than it gives.
-POOL_PAYS_S = 8.0
+# Started processes import torch first: 3 s on an idle machine of two cores, 15 to 20 s measured on a busy one. A pool is
+# started when it is likely to save more than that. (560 pairs of 640x360 take 8 s in one process there.)
+POOL_COST_S = 15.0
+# More do not help: each takes 0.3 GB, and the disk is the limit before.
+MOST_PROCESSES = 16
 _PROBE_PAIRS = 16
 _CHUNK_PAIRS = 16
 
@@ -249,7 +252,7 @@ def _pack_all(work: _Work, processes: int | None, progress: Callable[[int, int],
         if processes is None:
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
             left_s = (time.monotonic() - started) / max(done, 1) * (total - done)
-            processes = cores if left_s > POOL_PAYS_S else 1
+            processes = min(cores, MOST_PROCESSES) if left_s * (1 - 1 / cores) > POOL_COST_S else 1
         chunks = [range(at, min(at + _CHUNK_PAIRS, total)) for at in range(done, total, _CHUNK_PAIRS)]
         if processes == 1:
             for chunk in chunks:

@@ -196,3 +196,23 @@ def test_resizes_agree_with_torch(pair: Callable, size: tuple[int, int]) -> None
     )
     difference = resize_rgb(rgb, size).astype(float) - smooth[0].permute(1, 2, 0).numpy()
     assert np.abs(difference).max() <= 1.5
+
+
+def test_processes_are_started_only_where_they_pay(
+    source: Source, classes: ClassList, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Started(Exception):
+        pass
+
+    def start(*arguments: object, **more: object) -> None:
+        raise Started
+
+    monkeypatch.setattr(packed, "ProcessPoolExecutor", start)
+    monkeypatch.setattr(packed, "_PROBE_PAIRS", 2)
+    monkeypatch.setattr(packed, "_CHUNK_PAIRS", 2)
+    monkeypatch.setattr(packed.os, "sched_getaffinity", lambda process: {0, 1, 2, 3}, raising=False)
+    assert pack(pairs_of(source), (12, 20), classes, tmp_path / "soon").images.shape[0] == 6
+    monkeypatch.setattr(packed, "POOL_COST_S", 0.0)
+    with pytest.raises(Started):
+        pack(pairs_of(source), (12, 20), classes, tmp_path / "long")
+    assert torch.get_num_threads() >= 1 and not [path for path in (tmp_path / "long").iterdir() if path.is_dir()]
