@@ -30,6 +30,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.config import nearest
+from trainer.dataset.folders import LABELS_FILE
+from trainer.dataset.recording import RECORDING_FILE
 from trainer.dataset.source import Source, open_source
 from trainer.errors import DataError, ModelError, UsageError
 from trainer.evaluate import Pair, choose_pairs, mean_iou, spread
@@ -199,9 +201,9 @@ def own_data(folder: Path, info: ModelInfo) -> list[Source]:
                 f"{path}: the training data that {folder / 'model.json'} names is not on this machine; "
                 "name pictures to score with by --data DIR."
             )
-        # A recording carries its table; a folder of pictures is opened as it was for the training.
-        recording = (path / "recording.json").is_file()
-        found.append(open_source(path, *(() if recording else (entry.get("table"), entry.get("encoding")))))
+        # Most data says itself how its labels are stored; the rest is opened as it was for the training.
+        stated = any((path / name).is_file() for name in (RECORDING_FILE, LABELS_FILE))
+        found.append(open_source(path, *(() if stated else (entry.get("table"), entry.get("encoding")))))
     return found
 
 

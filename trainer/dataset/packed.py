@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,8 @@ MANIFEST_FILE = "manifest.json"
 IMAGES_FILE = "images.npy"
 LABELS_FILE = "labels.npy"
 RESIZES = ("antialias", "nearest")
-# Started processes import torch first: 3 s on an idle machine of two cores, 15 to 20 s measured on a busy one. A pool is
-# started when it is likely to save more than that. (560 pairs of 640x360 take 8 s in one process there.)
+# Started processes import torch first: 3 s on an idle machine of two cores, 15 to 20 s measured on a busy one. A pool
+# is started when it is likely to save more than that. (560 pairs of 640x360 take 8 s in one process there.)
 POOL_COST_S = 15.0
 # More do not help: each takes 0.3 GB, and the disk is the limit before.
 MOST_PROCESSES = 16
@@ -271,6 +272,11 @@ def _pack_all(work: _Work, processes: int | None, progress: Callable[[int, int],
             class_pixels += future.result()
             done += waiting[future]
             progress(done, total)
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"{work.folder.parent}: a process that packed pictures was killed, most likely for want of memory; "
+            "pack with fewer processes"
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return class_pixels

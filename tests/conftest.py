@@ -1,0 +1,32 @@
+"""What all tests share: a small recording drawn by ourselves, and one Ray."""
+
+import pytest
+
+from tests.processes import CommandLine
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory):
+    """A small recording: four episodes in two towns, 24 pictures of 96x160."""
+    from trainer.dataset.drawn import draw_recording
+
+    folder = tmp_path_factory.mktemp("data") / "drawn"
+    draw_recording(folder, count=24, width=160, height=96, seed=0, frames_per_episode=6)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_ray():
+    """One local Ray for all tests that run a job in this process."""
+    from trainer.job import ray_of_our_own, start_ray
+
+    with ray_of_our_own():
+        start_ray(2)
+        yield
+
+
+@pytest.fixture
+def command_line(tmp_path):
+    runner = CommandLine(tmp_path)
+    yield runner
+    runner.end_all()
