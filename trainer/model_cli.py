@@ -179,6 +179,8 @@ def evaluate(argv: list[str]) -> int:
     """`evaluate`: see EvaluateArguments."""
     arguments = _parse(EvaluateArguments, argv, "evaluate")
     _positive(arguments.limit, "--limit")
+    if not arguments.data:
+        raise UsageError("no data was named; pass --data DIR.")
 
     from trainer.dataset.source import open_source
     from trainer.evaluate import choose_pairs, evaluate_model
@@ -207,6 +209,8 @@ def evaluate(argv: list[str]) -> int:
 def predict(argv: list[str]) -> int:
     """`predict`: see PredictArguments."""
     arguments = _parse(PredictArguments, argv, "predict")
+    if not arguments.pictures:
+        raise UsageError("no pictures were named; name PNG or JPEG files, or folders of them.")
     pictures = find_pictures(arguments.pictures)
     wanted = {stem: (arguments.out / f"{stem}{MASK}", arguments.out / f"{stem}{OVERLAY}") for stem in pictures}
     there = [path for paths in wanted.values() for path in paths if path.exists()]

@@ -180,7 +180,8 @@ def _classes(result: dict[str, Any], classes: ClassList) -> str:
     return (
         "<h2>Classes</h2><p class='note'>Recall: the share of a class's pixels that was found. Precision: the share of "
         "the pixels given to it that are right.</p><div class='card'><div class='scroll'><table>"
-        f"<tr><th>class</th><th></th><th>IoU</th><th>recall</th><th>precision</th><th>of all pixels</th></tr>{''.join(rows)}</table></div>"
+        f"<tr><th>class</th><th></th><th>IoU</th><th>recall</th><th>precision</th>"
+        f"<th>of all pixels</th></tr>{''.join(rows)}</table></div>"
         f"{absent}</div>"
     )
 
