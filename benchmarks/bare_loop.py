@@ -79,7 +79,9 @@ def main() -> None:
     if rank == 0:
         # The first steps allocate; the median over the rest stands a noisy machine.
         rate = recipe.batch / statistics.median(times[max(3, steps // 10) :])
-        out.write_text(json.dumps({"pictures_per_s": rate, "workers": workers, "omp": os.environ.get("OMP_NUM_THREADS")}))
+        out.write_text(
+            json.dumps({"pictures_per_s": rate, "workers": workers, "omp": os.environ.get("OMP_NUM_THREADS")})
+        )
     dist.destroy_process_group()
 
 

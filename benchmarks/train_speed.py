@@ -22,7 +22,16 @@ MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MAL
 def ours(data: Path, storage: Path, name: str, workers: int, steps: int) -> tuple[float, float]:
     """(pictures/s, seconds from the command to the first step) of one training run."""
     command = [sys.executable, str(ROOT / "launch.py"), "train", "--data", str(data), "--storage", str(storage)]
-    command += ["--run", name, "--workers", str(workers), "--set", f"steps={steps}", "validations=1", "checkpoint_s=600"]
+    command += [
+        "--run",
+        name,
+        "--workers",
+        str(workers),
+        "--set",
+        f"steps={steps}",
+        "validations=1",
+        "checkpoint_s=600",
+    ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     lines = [json.loads(line) for line in (storage / name / "metrics.jsonl").read_text().splitlines()]
     rates = [line["pictures_per_s"] for line in lines if line["kind"] == "train"]

@@ -22,8 +22,13 @@ class CommandLine:
     def start(self, *arguments):
         return subprocess.Popen(
             [sys.executable, str(ROOT / "launch.py"), *map(str, arguments)],
-            cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def run(self, *arguments, timeout_s=900):
         process = self.start(*arguments)

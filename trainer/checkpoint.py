@@ -76,7 +76,9 @@ def save(folder: Path, state: TrainingState, info: ModelInfo, metrics: Path) -> 
     save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, folder / STATE_TENSORS)
     fill_model(folder, state.average, info)
     shutil.copyfile(metrics, folder / METRICS)
-    groups = [{k: list(v) if isinstance(v, tuple) else v for k, v in g.items()} for g in state.optimizer["param_groups"]]
+    groups = [
+        {k: list(v) if isinstance(v, tuple) else v for k, v in g.items()} for g in state.optimizer["param_groups"]
+    ]
     write_json(
         folder / STATE,
         {

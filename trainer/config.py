@@ -15,6 +15,8 @@ from trainer.errors import ConfigError
 
 T = TypeVar("T")
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML was built with it: ten times as fast
+
 
 def configs_dir() -> Path:
     """The folder of the default configurations: beside the packages in a checkout, inside `trainer` in a wheel."""
@@ -44,7 +46,7 @@ def load_yaml(path: Path | str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the configuration can't be read ({error}); it must be a UTF-8 YAML file.") from None
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, Loader=_LOADER)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark else ""

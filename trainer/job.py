@@ -1,11 +1,11 @@
 """What the driver does: checks before anything starts, the packed caches, Ray Train, progress, and the model at the end.
 
-    RUN/metrics.jsonl      every figure of the run, one line a step and kind
-    RUN/tensorboard/       the same for TensorBoard
-    RUN/config.json        what the run was started with
-    RUN/attempt-001/...    checkpoints and notes of each start of the driver (trainer/checkpoint.py)
-    RUN/model/             the model artifact, when the run is finished
-    RUN/summary.json       state, steps, best, pictures_per_s, first_step_s, model
+RUN/metrics.jsonl      every figure of the run, one line a step and kind
+RUN/tensorboard/       the same for TensorBoard
+RUN/config.json        what the run was started with
+RUN/attempt-001/...    checkpoints and notes of each start of the driver (trainer/checkpoint.py)
+RUN/model/             the model artifact, when the run is finished
+RUN/summary.json       state, steps, best, pictures_per_s, first_step_s, model
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from trainer.losses import class_weights
 from trainer.manifest import write_json
 from trainer.model_dir import ModelInfo, Preprocessing, save_model, versions
 from trainer.progress import MetricsTail, ProgressView, TensorBoard
-from trainer.recipe import Recipe, TrainConfig, resolve
+from trainer.recipe import TrainConfig, resolve
 from trainer.unet import load_preset
 
 SUMMARY = "summary.json"
@@ -121,23 +121,25 @@ class _Driver:
                 f"batch: {self.recipe.batch} pictures can't be shared equally by {workers} workers; "
                 "choose a batch that is a multiple of --workers."
             )
-        self.data = {
-            "sources": [
-                {
-                    "name": s.name,
-                    "path": str(s.path),
-                    "table": s.table.name,
-                    "frames": len(s.frames),
-                    "fingerprint": s.fingerprint(),
-                }
-                for s in (*request.sources, *request.val)
-            ],
+        sources = [
+            {
+                "name": s.name,
+                "path": str(s.path),
+                "table": s.table.name,
+                "encoding": s.encoding,
+                "frames": len(s.frames),
+                "fingerprint": s.fingerprint(),
+            }
+            for s in (*request.sources, *request.val)
+        ]
+        self.data: dict[str, Any] = {
+            "sources": sources,
             "split": self.split.rule,
             "train_frames": len(self.split.train),
             "val_frames": len(self.split.val),
         }
         self.identity = {
-            "data": {s["name"]: s["fingerprint"] for s in self.data["sources"]}
+            "data": {str(s["name"]): s["fingerprint"] for s in sources}
             | {"train_frames": len(self.split.train), "val_frames": len(self.split.val)},
             "classes": list(self.classes.names),
             "recipe": self.recipe.identity(),
@@ -150,7 +152,9 @@ class _Driver:
             saved = json.loads((found.path / checkpoint.STATE).read_text(encoding="utf-8"))
             checkpoint.refuse_other(saved["identity"], self.identity, self.run)
             if found.step >= self.recipe.steps and (self.run / SUMMARY).is_file():
-                print(f"run {self.request.run!r} is finished: {self.recipe.steps} steps, model in {self.run / 'model'}.")
+                print(
+                    f"run {self.request.run!r} is finished: {self.recipe.steps} steps, model in {self.run / 'model'}."
+                )
                 return dict(json.loads((self.run / SUMMARY).read_text(encoding="utf-8")))
         start_step = found.step if found else 0
         view = ProgressView(
@@ -169,7 +173,9 @@ class _Driver:
 
     def _introduce(self, view: ProgressView, found: checkpoint.Checkpoint | None, skipped: list[str]) -> None:
         recipe = self.recipe
-        view.say(f"data: {len(self.split.train)} pictures to train on, {len(self.split.val)} held out; {self.split.rule}")
+        view.say(
+            f"data: {len(self.split.train)} pictures to train on, {len(self.split.val)} held out; {self.split.rule}"
+        )
         width = max(len(key) for key, _, _ in recipe.reasons)
         for key, value, why in recipe.reasons:
             view.say(f"  {key:<{width}}  {value}  ({why})")
@@ -228,7 +234,9 @@ class _Driver:
         try:
             weights = class_weights(train.class_pixels, self.recipe.config.class_weights)
         except ValueError as error:
-            raise TrainingError(f"class list {self.classes.name!r}: {error}; check its 'tags' and the label table.") from None
+            raise TrainingError(
+                f"class list {self.classes.name!r}: {error}; check its 'tags' and the label table."
+            ) from None
         existing = [int(p.name.removeprefix("attempt-")) for p in self.run.glob("attempt-*")]
         attempt = f"attempt-{max(existing, default=0) + 1:03d}"
         (self.run / attempt).mkdir()
@@ -315,7 +323,9 @@ class _Driver:
             while getattr(cause, "__cause__", None) is not None:
                 cause = cause.__cause__
             last = [line for line in str(cause).splitlines() if line.strip()][-1:] or [type(cause).__name__]
-            return TrainingError(f"worker {rank} failed: {last[0].strip()} (details in {file}; the same command resumes).")
+            return TrainingError(
+                f"worker {rank} failed: {last[0].strip()} (details in {file}; the same command resumes)."
+            )
         last = [line for line in str(error).splitlines() if line.strip()][-1:] if error else []
         return TrainingError(f"the Ray job ended: {(last or [story])[0].strip()} (details in {file}).")
 
@@ -430,7 +440,9 @@ def _check_resources(request: TrainRequest) -> int:
         gpus = torch.cuda.device_count()
         workers = request.workers or max(1, gpus)
         if workers > gpus:
-            raise TrainingError(f"{workers} workers with a GPU each were asked for, this machine has {gpus}; lower --workers.")
+            raise TrainingError(
+                f"{workers} workers with a GPU each were asked for, this machine has {gpus}; lower --workers."
+            )
         return workers
     workers = request.workers or min(2, cpus)
     if workers * request.threads > cpus:
@@ -456,7 +468,9 @@ def _run_folder(request: TrainRequest) -> Path:
         raise TrainingError(f"{run}: can't be written ({error.strerror}); choose another --storage.") from None
     free = shutil.disk_usage(run).free
     if free < 1 << 30:
-        raise TrainingError(f"{run}: {free >> 20} MB free, checkpoints need 1024 MB; make room or choose another --storage.")
+        raise TrainingError(
+            f"{run}: {free >> 20} MB free, checkpoints need 1024 MB; make room or choose another --storage."
+        )
     return run
 
 

@@ -64,7 +64,9 @@ class LabelTable:
             if not 0 <= tag.id <= 254:
                 raise LabelError(f"label table {self.name!r}: tag {tag.name!r} has id {tag.id}; ids are 0 to 254.")
             if tag.id in seen:
-                raise LabelError(f"label table {self.name!r}: the id {tag.id} stands there twice; give each tag its own.")
+                raise LabelError(
+                    f"label table {self.name!r}: the id {tag.id} stands there twice; give each tag its own."
+                )
             seen.add(tag.id)
         if not self.tags:
             raise LabelError(f"label table {self.name!r}: it lists no tags; add 'tags: [{{id, name, colour}}]'.")
@@ -245,10 +247,13 @@ def _find(name_or_path: str | Path, kind: str, what: str) -> Path:
     own = Path(name).expanduser()
     if own.suffix in (".yaml", ".yml"):
         if not own.is_file():
-            raise LabelError(f"{name}: there is no such file; a {what} is a YAML file or one of {', '.join(shipped(kind))}.")
+            raise LabelError(
+                f"{name}: there is no such file; a {what} is a YAML file or one of {', '.join(shipped(kind))}."
+            )
         return own
     path = configs_dir() / "labels" / f"{name}.yaml"
-    if name not in shipped(kind):
+    # All names are only looked up for the message: reading every file takes a third of a second.
+    if "/" in name or not path.is_file() or kind not in load_yaml(path):
         raise LabelError(f"there is no {what} {name!r}; {nearest(name, shipped(kind))}")
     return path
 

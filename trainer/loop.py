@@ -282,6 +282,7 @@ class _Worker:
         state = checkpoint.load(checkpoint.Checkpoint(Path(path), step))
         self.net.load_state_dict(state.weights)
         self.optimizer.load_state_dict(state.optimizer)
+        _align_memory(self.optimizer)
         with torch.no_grad():
             for name, tensor in self.average.items():
                 tensor.copy_(state.average[name])
@@ -309,9 +310,7 @@ class _Worker:
             metrics_so_far = score if score.get("step") == self.step else {}
             info = dataclasses.replace(self.job.info, metrics=metrics_so_far)
             checkpoint.save(Path(folder), state, info, self.metrics)
-            ray.train.report(
-                figures, checkpoint=ray.train.Checkpoint.from_directory(folder), checkpoint_dir_name=name
-            )
+            ray.train.report(figures, checkpoint=ray.train.Checkpoint.from_directory(folder), checkpoint_dir_name=name)
         checkpoint.prune_earlier_attempts(self.job.run, self.job.attempt, keep=2)
 
     def _stop_for_nonfinite(self, pictures: Tensor, labels: Tensor) -> None:
@@ -394,6 +393,17 @@ def _optimizer(net: UNet, recipe: Recipe, device: torch.device) -> torch.optim.O
     others = [p for p in net.parameters() if p.ndim <= 1]
     groups = [{"params": kernels, "weight_decay": recipe.config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+
+
+def _align_memory(optimizer: torch.optim.Optimizer) -> None:
+    """Lay loaded moments out in memory as their parameters are (channels last).
+
+    The fused kernels walk parameter, gradient and moments side by side in memory; a file holds plain row-major arrays.
+    """
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                values[name] = torch.empty_like(parameter).copy_(value)
 
 
 def _rows(packed: Packed, index: list[int], pin: bool) -> tuple[Tensor, Tensor]:

@@ -47,7 +47,9 @@ def read_json(path: Path, what: str) -> Any:
             f"{path.parent}: not a whole {what}, {path.name} is missing; name a folder that `train` or `export` finished."
         ) from None
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: can't be read as JSON ({error}); the {what} is damaged, use another copy of it.") from None
+        raise ModelError(
+            f"{path}: can't be read as JSON ({error}); the {what} is damaged, use another copy of it."
+        ) from None
 
 
 def write_manifest(folder: Path, leave_out: tuple[str, ...] = (), **fields: Any) -> None:

@@ -123,6 +123,8 @@ def model(argv: list[str]) -> int:
         raise UsageError(f"model {argv[0]}: there is no such command; the one there is: model show PRESET or DIR.")
     arguments = _parse(ShowArguments, argv[1:], "model show")
 
+    import torch
+
     from trainer.config import configs_dir
     from trainer.manifest import write_json
     from trainer.model_dir import load_info
@@ -142,7 +144,8 @@ def model(argv: list[str]) -> int:
         config = load_preset(arguments.network, classes=classes)
         given = {"paper": _PAPER_SIZE, "coursera": _COURSE_SIZE}.get(config.preset, _OTHER_SIZE)
     height, width = size or given
-    net = UNet(config)
+    with torch.device("meta"):  # shapes only: the paper's network would compute for ten seconds
+        net = UNet(config)
     if config.padding == "same":
         left, right, top, bottom = net.border(height, width)
         height, width = height + top + bottom, width + left + right
@@ -223,7 +226,7 @@ def predict(argv: list[str]) -> int:
     from trainer.segmenter import open_segmenter
 
     segmenter = open_segmenter(arguments.model, arguments.engine, threads=arguments.threads, device=arguments.device)
-    print(f"{arguments.model} on {segmenter.engine}; {len(pictures)} pictures")
+    print(f"{arguments.model} on {segmenter.engine}; {len(pictures)} picture{'s' if len(pictures) > 1 else ''}")
     arguments.out.mkdir(parents=True, exist_ok=True)
     palette = segmenter.info.classes.colours().astype(np.float32) * _OVERLAY_SHARE
     progress = ProgressLine("segmented", "pictures")

@@ -149,9 +149,7 @@ class Recipe:
         }
 
 
-def resolve(
-    config: TrainConfig, preset: UNetConfig, frames: int, frame_size: tuple[int, int], classes: int
-) -> Recipe:
+def resolve(config: TrainConfig, preset: UNetConfig, frames: int, frame_size: tuple[int, int], classes: int) -> Recipe:
     """Fill in what the configuration leaves open.
 
     Args:
@@ -176,12 +174,16 @@ def resolve(
     channels = tuple(max(8, int(round(w * width / 8)) * 8) for w in preset.widths) if width != 1.0 else preset.widths
     network = dataclasses.replace(preset, widths=channels, classes=classes)
 
-    picture = choose("picture", _fitting(frame_size, dial.pixels), f"the data's own shape, at most {dial.pixels} pixels")
+    picture = choose(
+        "picture", _fitting(frame_size, dial.pixels), f"the data's own shape, at most {dial.pixels} pixels"
+    )
     picture = (int(picture[0]), int(picture[1]))
     crop: tuple[int, int] | None = None
     if config.augment != AugmentConfig() or config.crop is not None:
         multiple = network.multiple if network.padding == "same" else 2
-        crop = choose("crop", _share(picture, 0.7, multiple), "about half of a picture: more different windows a second")
+        crop = choose(
+            "crop", _share(picture, 0.7, multiple), "about half of a picture: more different windows a second"
+        )
         crop = (int(crop[0]), int(crop[1]))
         if network.padding == "same" and (crop[0] % multiple or crop[1] % multiple):
             raise ConfigError(

@@ -179,7 +179,9 @@ class UNet(nn.Module):
             self.join.append(ConvBlock(2 * width, width, c))
             channels = width
         self.extra = (
-            nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1 if c.padding == "same" else 0), nn.ReLU(inplace=True))
+            nn.Sequential(
+                nn.Conv2d(channels, channels, 3, padding=1 if c.padding == "same" else 0), nn.ReLU(inplace=True)
+            )
             if c.extra_conv
             else nn.Identity()
         )
@@ -305,7 +307,9 @@ def describe(net: UNet, size: tuple[int, int]) -> list[Layer]:
             return "transposed"
         if isinstance(module, nn.Conv2d):
             return f"conv{module.kernel_size[0]}x{module.kernel_size[1]}"
-        return {nn.MaxPool2d: "pool", nn.Dropout: "dropout", nn.BatchNorm2d: "norm", nn.InstanceNorm2d: "norm"}[type(module)]
+        return {nn.MaxPool2d: "pool", nn.Dropout: "dropout", nn.BatchNorm2d: "norm", nn.InstanceNorm2d: "norm"}[
+            type(module)
+        ]
 
     def note(name: str, module: nn.Module) -> None:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:

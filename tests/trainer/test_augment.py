@@ -32,7 +32,7 @@ def test_labels_follow_their_pictures(stride):
     slots = [Slot(0, i) for i in range(4)]
     x, y = apply(GEOMETRY, pictures, labels, draw(3, slots), (96, 128), stride)
     assert x.shape == (4, 3, 96, 128) and y.shape == (4, 96 // stride, 128 // stride)
-    red = (x[:, 0] * 255 / 30)
+    red = x[:, 0] * 255 / 30
     if stride == 2:  # the centre of a label pixel is the corner of four picture pixels
         red = torch.nn.functional.avg_pool2d(red[:, None], 2)[:, 0]
     counted = y != VOID
@@ -80,7 +80,20 @@ def test_draws_differ_by_seed_epoch_and_picture_and_by_nothing_else():
 
 def test_strong_light_keeps_the_range_and_the_labels():
     pictures, labels = scene(16)
-    strong = dataclasses.replace(DEFAULT, permute=1.0, haze=1.0, shadow=1.0, noise=1.0, blur=1.0, patch=1.0, grey=0.3, scale=(1, 1), flip=0, turn_deg=0, stretch=0)
+    strong = dataclasses.replace(
+        DEFAULT,
+        permute=1.0,
+        haze=1.0,
+        shadow=1.0,
+        noise=1.0,
+        blur=1.0,
+        patch=1.0,
+        grey=0.3,
+        scale=(1, 1),
+        flip=0,
+        turn_deg=0,
+        stretch=0,
+    )
     x, y = apply(strong, pictures, labels, draw(0, [Slot(0, i) for i in range(16)]), (48, 64), 1)
     assert x.min() >= 0 and x.max() <= 1 and torch.isfinite(x).all()
     assert torch.equal(y, labels)

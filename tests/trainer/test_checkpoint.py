@@ -101,4 +101,4 @@ def test_another_job_is_refused_by_its_keys(tmp_path):
     checkpoint.refuse_other(saved, {"data": {"a": "123"}, "recipe": {"seed": 0, "crop": (1, 2)}}, tmp_path)
     with pytest.raises(TrainingError) as caught:
         checkpoint.refuse_other(saved, {"data": {"a": "124"}, "recipe": {"seed": 1, "crop": (1, 2)}}, tmp_path)
-    assert "data.a was \"123\", now \"124\"; recipe.seed was 0, now 1" in str(caught.value)
+    assert 'data.a was "123", now "124"; recipe.seed was 0, now 1' in str(caught.value)

@@ -33,7 +33,9 @@ class Outer:
 
 
 def test_a_mapping_becomes_the_dataclass():
-    got = build(Outer, {"name": "x", "steps": 3, "kind": "b", "size": [4, 5], "widths": [1, 2, 3], "inner": {"rate": 1}}, "f")
+    got = build(
+        Outer, {"name": "x", "steps": 3, "kind": "b", "size": [4, 5], "widths": [1, 2, 3], "inner": {"rate": 1}}, "f"
+    )
     assert got == Outer("x", 3, "b", (4, 5), (1, 2, 3), False, Inner(1.0))
 
 

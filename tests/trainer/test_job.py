@@ -73,7 +73,9 @@ def test_a_run_leaves_what_the_house_promises(first):
     assert info.metrics["miou"] == summary["best"]["miou"]
     assert info.data["train_frames"] + info.data["val_frames"] == 24
     steps = [(line["kind"], line["step"]) for line in lines_of(run)]
-    assert steps == [("train", s) for s in range(1, 13)] + [("val", 12)] + [("train", s) for s in range(13, 25)] + [("val", 24)]
+    assert steps == [("train", s) for s in range(1, 13)] + [("val", 12)] + [("train", s) for s in range(13, 25)] + [
+        ("val", 24)
+    ]
     assert list((run / "tensorboard").glob("events*"))
 
 

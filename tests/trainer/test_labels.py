@@ -59,7 +59,13 @@ def test_carla23_takes_newer_recordings():
 
 @pytest.mark.parametrize(
     ("a", "b"),
-    [("SideWalk", "Sidewalks"), ("RoadLine", "road lines"), ("Traffic Light", "TrafficLight"), ("Vehicles", "car"), ("None", "Unlabeled")],
+    [
+        ("SideWalk", "Sidewalks"),
+        ("RoadLine", "road lines"),
+        ("Traffic Light", "TrafficLight"),
+        ("Vehicles", "car"),
+        ("None", "Unlabeled"),
+    ],
 )
 def test_names_that_mean_the_same(a, b):
     assert canonical(a) == canonical(b)
@@ -75,7 +81,9 @@ def test_unknown_ids_are_named_with_their_pixels():
     tags[1, 0] = 200
     with pytest.raises(DataError) as caught:
         load_label_table("carla-0.8").check(tags, "a/b.png")
-    assert str(caught.value).startswith("a/b.png: unknown tag id 99 (3 pixels), 200 (1 pixels); label table 'carla-0.8' has the ids 0-12.")
+    assert str(caught.value).startswith(
+        "a/b.png: unknown tag id 99 (3 pixels), 200 (1 pixels); label table 'carla-0.8' has the ids 0-12."
+    )
 
 
 def test_a_list_that_maps_nothing_is_refused():
@@ -100,7 +108,10 @@ def test_ones_own_files(tmp_path):
         ("name: x\nclasses: [{name: a, colour: [1, 2]}]\n", "not a class list"),
         ("name: x\nclasses: [{name: a, colour: [1, 2, 300]}]\n", "0 to 255"),
         ("name: x\nclasses: [{name: a, colour: [1, 2, 3]}, {name: a, colour: [1, 2, 3]}]\n", "'a' stands there twice"),
-        ("name: x\nclasses: [{name: a, colour: [1, 2, 3], tags: [Road]}, {name: b, colour: [1, 2, 3], tags: [roads]}]\n", "counts as 'a' and as 'b'"),
+        (
+            "name: x\nclasses: [{name: a, colour: [1, 2, 3], tags: [Road]}, {name: b, colour: [1, 2, 3], tags: [roads]}]\n",
+            "counts as 'a' and as 'b'",
+        ),
     ],
 )
 def test_class_lists_that_do_not_fit(tmp_path, text, message):

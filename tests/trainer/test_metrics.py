@@ -15,7 +15,11 @@ from trainer.metrics import Score, boundary_band, boundary_counts, confusion
 def pictures():
     g = torch.Generator().manual_seed(0)
     truth = torch.randint(0, 5, (3, 20, 31), generator=g, dtype=torch.uint8)
-    predicted = torch.where(torch.rand(truth.shape, generator=g) < 0.6, truth, torch.randint(0, 5, truth.shape, dtype=torch.uint8, generator=g))
+    predicted = torch.where(
+        torch.rand(truth.shape, generator=g) < 0.6,
+        truth,
+        torch.randint(0, 5, truth.shape, dtype=torch.uint8, generator=g),
+    )
     truth[0, :5] = VOID
     return predicted, truth
 
@@ -56,7 +60,9 @@ def test_nothing_counted_is_null_not_zero():
 
 def test_boundary_band_equals_erosion_class_by_class():
     g = torch.Generator().manual_seed(1)
-    labels = torch.nn.functional.interpolate(torch.randint(0, 4, (2, 1, 5, 7), generator=g).float(), scale_factor=6)[:, 0]
+    labels = torch.nn.functional.interpolate(torch.randint(0, 4, (2, 1, 5, 7), generator=g).float(), scale_factor=6)[
+        :, 0
+    ]
     band = boundary_band(labels, 2)
     padded = torch.nn.functional.pad(labels[:, None], (2,) * 4, mode="replicate")[:, 0]
     for y in range(labels.shape[1]):

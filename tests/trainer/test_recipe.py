@@ -32,7 +32,9 @@ def test_each_size_fits_together_and_gives_its_reasons(size):
 
 
 def test_what_is_given_is_taken():
-    config = dataclasses.replace(TRAIN, batch=6, steps=7, learning_rate=0.5, picture=(100, 200), crop=(64, 96), width=0.5)
+    config = dataclasses.replace(
+        TRAIN, batch=6, steps=7, learning_rate=0.5, picture=(100, 200), crop=(64, 96), width=0.5
+    )
     recipe = recipe_of(config)
     assert (recipe.batch, recipe.steps, recipe.learning_rate) == (6, 7, 0.5)
     assert (recipe.picture, recipe.crop) == ((100, 200), (64, 96))
