@@ -6,11 +6,15 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 
 from trainer.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from trainer.dataset.source import Source
+    from trainer.model_dir import ModelInfo
 
 # What runs a model is imported in the verbs: `--help` need not wait two seconds for torch.
 
@@ -199,6 +203,8 @@ def evaluate(argv: list[str]) -> int:
     progress = ProgressLine("scored", "frames")
     result = evaluate_model(segmenter, pairs, arguments.split, gallery if arguments.report else None, progress)
     _print_scores(result)
+    if seen := fitted_on(segmenter.info, sources, arguments.split):
+        print(f"note: the model was fitted on pictures of {', '.join(seen)}; what it can do shows on data it never saw")
     if arguments.json is not None:
         write_json(_parent_made(arguments.json), result)
         print(f"written: {arguments.json}")
@@ -292,6 +298,12 @@ class ProgressLine:
         text = f"{self.did} {done} of {total} {self.what}, {rate:.1f} a second, {(total - done) / rate:.0f} s to go"
         end = "\n" if last or not self._live else ""
         print(f"\r{text:<78}" if self._live else text, end=end, file=sys.stderr, flush=True)
+
+
+def fitted_on(info: ModelInfo, sources: list[Source], part: str) -> list[str]:
+    """Names of the sources whose training pictures were among those that were scored."""
+    known = {entry.get("fingerprint") for entry in info.data.get("sources", [])}
+    return [s.name for s in sources if not (part == "val" and s.lists) and s.fingerprint() in known]
 
 
 def find_pictures(paths: tuple[Path, ...]) -> dict[str, Path]:

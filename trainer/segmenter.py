@@ -111,7 +111,7 @@ class ExportedSegmenter(Segmenter):
     def _logits(self, picture: np.ndarray) -> Tensor:
         height, width = picture.shape[:2]
         left, _, top, _ = self._geometry.border(height, width)
-        logits = torch.from_numpy(self._infer(pad(picture, self._geometry)[None])).permute(0, 3, 1, 2)
+        logits = torch.from_numpy(self._infer(_writable(pad(picture, self._geometry))[None])).permute(0, 3, 1, 2)
         if self.info.network.padding == "valid":  # the convolutions ate the border
             left = top = 0
         return logits[..., top : top + height, left : left + width]
@@ -304,7 +304,7 @@ def _find_engine(folder: Path, family: str, precision: str) -> Path:
 
 
 def _writable(picture: np.ndarray) -> np.ndarray:
-    """The picture as torch takes it without a warning: a read-only or negatively strided array is copied."""
+    """The picture as torch and OpenVINO take it: a read-only or negatively strided array is copied."""
     fits = picture.flags.writeable and min(picture.strides) > 0
     return picture if fits else picture.copy()
 

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from tests.trainer.streets import SIZE, draw_street
+from trainer.dataset.source import open_source
 from trainer.labels import load_class_list, load_label_table
 from trainer.losses import segmentation_loss
 from trainer.model_dir import ModelInfo, Preprocessing, save_model, versions
@@ -50,12 +51,21 @@ def fitted(street, tmp_path_factory):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    fingerprint = open_source(street).fingerprint()
     info = ModelInfo(
         TINY,
         classes,
         Preprocessing(SIZE),
         data={
-            "sources": [{"name": "street", "path": str(street), "table": "carla-0.9.14", "frames": 12}],
+            "sources": [
+                {
+                    "name": "street",
+                    "path": str(street),
+                    "table": "carla-0.9.14",
+                    "frames": 12,
+                    "fingerprint": fingerprint,
+                }
+            ],
             "split": "train.txt and val.txt",
         },
         metrics={"miou": 0.9, "iou": {"road": 0.9}, "absent": ["sky"]},

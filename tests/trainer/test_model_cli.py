@@ -66,8 +66,10 @@ def test_evaluate(fitted, street, tmp_path, capsys):
     assert f"mIoU {result['miou']:.3f}" in said and "street: 4 of 12 frames (val)" in said
     assert f"written: {out}" in said and f"written: {report / 'report.html'}" in said
     assert result["frames"] == 4 and result["data"]["split"] == "val"
+    assert "note:" not in said, "val.txt was kept apart"
     assert main([*arguments[:5], "--split", "all", "--limit", "5"]) == 0
-    assert "5 frames" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "5 frames" in said and "note: the model was fitted on pictures of street" in said
 
 
 @pytest.mark.parametrize(

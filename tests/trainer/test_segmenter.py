@@ -1,6 +1,7 @@
 """Engines around one model: the same preprocessing, the same masks."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +91,7 @@ class TorchAsGraph(ExportedSegmenter):
         self.engine, self.net = "stub", net
 
     def _infer(self, pictures):
+        assert pictures.flags.writeable and pictures.flags.c_contiguous, "as OpenVINO takes memory"
         with torch.no_grad():
             logits = self.net.logits(self.net.normalise(torch.from_numpy(pictures).permute(0, 3, 1, 2)))
             if self.net.config.stem_stride == 2:
@@ -110,13 +112,12 @@ def test_exported_graphs_are_padded_as_forward_pads(fitted, tmp_path, config):
     torch.manual_seed(0)
     _, info = load_model(fitted)
     net = UNet(config).eval()
-    from dataclasses import replace
-
     info = replace(info, network=config)
     folder = save_model(tmp_path / "model", net.state_dict(), info)
     graph = TorchAsGraph(net, info, folder)
     for size in ((40, 56), (33, 51)):
         picture = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+        picture.flags.writeable = False  # as decoders give them
         direct = TorchSegmenter(UNet(config).eval(), info, folder, torch.device("cpu"), bf16=False)
         direct.net.load_state_dict(net.state_dict())
         np.testing.assert_allclose(graph.probabilities(picture), direct.probabilities(picture), atol=1e-5)
