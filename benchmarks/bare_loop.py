@@ -63,7 +63,7 @@ def main() -> None:
             x, y = augment.plain(pictures[:, :height, :width], labels[:, :height, :width], stride)
         else:
             drawn = augment.draw(0, slots)
-            x, y = augment.apply(config.augment, pictures, labels, drawn, recipe.crop, stride)
+            x, y = augment.apply(config.augment, pictures, labels, drawn, recipe.crop, stride, recipe.detail)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
             logits = model(x)
         loss, _ = segmentation_loss(logits, y, weights, config.dice)

@@ -30,7 +30,7 @@ class AugmentConfig:
     """How strong each change is. Probabilities are per picture."""
 
     scale: tuple[float, float] = (1.0, 1.0)
-    """Smallest and largest zoom; drawn evenly in its logarithm."""
+    """Smallest and largest zoom against the size at use; drawn evenly in its logarithm."""
     flip: float = 0.0
     """Probability of mirroring left and right."""
     turn_deg: float = 0.0
@@ -101,12 +101,19 @@ def draw(seed: int, slots: Sequence[Slot]) -> Draw:
 
 
 def apply(
-    config: AugmentConfig, pictures: Tensor, labels: Tensor, drawn: Draw, size: tuple[int, int], label_stride: int = 1
+    config: AugmentConfig,
+    pictures: Tensor,
+    labels: Tensor,
+    drawn: Draw,
+    size: tuple[int, int],
+    label_stride: int = 1,
+    detail: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Augmented pictures and their labels.
 
     Labels are taken at the exact place of each pixel of the network's output, from the nearest pixel; what lies outside
-    the picture is void.
+    the picture is void. `detail`: the pictures are so many times larger than at use, so that a window that is zoomed
+    into has real detail.
 
     Shape:
         pictures (B, H, W, 3) uint8, labels (B, H, W) uint8 -> (B, 3, h, w) float32 in [0, 1] (channels last in
@@ -114,8 +121,9 @@ def apply(
     """
     u = torch.from_numpy(drawn.uniform).to(pictures.device)
     n = torch.from_numpy(drawn.normal).to(pictures.device)
-    theta = _geometry(config, u, pictures.shape[1:3], size)
-    x = _warp_pictures(pictures, theta, size)
+    zoom = _zoom(config, u, detail)
+    theta = _geometry(config, u, zoom, pictures.shape[1:3], size)
+    x = _warp_pictures(pictures, theta, zoom, size)
     y = _warp_labels(labels, theta, (size[0] // label_stride, size[1] // label_stride))
     return _light(config, x, u, n, drawn.seeds), y
 
@@ -127,11 +135,15 @@ def plain(pictures: Tensor, labels: Tensor, label_stride: int = 1) -> tuple[Tens
     return x.contiguous(memory_format=torch.channels_last), labels[:, offset::label_stride, offset::label_stride]
 
 
-def _geometry(config: AugmentConfig, u: Tensor, source: Sequence[int], size: tuple[int, int]) -> Tensor:
+def _zoom(config: AugmentConfig, u: Tensor, detail: float) -> Tensor:
+    """(B,): output pixels for one pixel of the stored picture."""
+    low, high = math.log(config.scale[0]), math.log(config.scale[1])
+    return torch.exp(low + (high - low) * u[:, 0]) / detail
+
+
+def _geometry(config: AugmentConfig, u: Tensor, zoom: Tensor, source: Sequence[int], size: tuple[int, int]) -> Tensor:
     """(B, 2, 3): from output coordinates in [-1, 1] to source pixel coordinates (x, y)."""
     height, width = source
-    low, high = math.log(config.scale[0]), math.log(config.scale[1])
-    zoom = torch.exp(low + (high - low) * u[:, 0])
     stretch = torch.exp((2 * u[:, 1] - 1) * math.log1p(config.stretch))
     turn = (2 * u[:, 2] - 1) * math.radians(config.turn_deg)
     mirror = torch.where(u[:, 3] < config.flip, -1.0, 1.0)
@@ -158,12 +170,20 @@ def _places(theta: Tensor, size: tuple[int, int]) -> Tensor:
     return along_x[:, None] + along_y[:, :, None]
 
 
-def _warp_pictures(pictures: Tensor, theta: Tensor, size: tuple[int, int]) -> Tensor:
+def _warp_pictures(pictures: Tensor, theta: Tensor, zoom: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = pictures.shape[1:3]
     scale = torch.tensor([2.0 / width, 2.0 / height], device=theta.device)
     grid = _places(theta, size) * scale - 1.0
-    # (B, H, W, 3) seen as (B, 3, H, W) is channels last already.
-    x = F.grid_sample(pictures.permute(0, 3, 1, 2).float(), grid, "bilinear", "border", align_corners=False)
+    x = torch.empty((len(pictures), 3, *size), device=theta.device).contiguous(memory_format=torch.channels_last)
+    # Bilinear sampling of a picture that is made much smaller would skip pixels: take it from a halved one.
+    halved = zoom < 0.7
+    for half in (False, True):
+        chosen = torch.nonzero(halved == half).flatten()
+        if len(chosen):
+            # (B, H, W, 3) seen as (B, 3, H, W) is channels last already.
+            source = pictures[chosen].permute(0, 3, 1, 2).float()
+            source = F.avg_pool2d(source, 2, ceil_mode=True) if half else source
+            x[chosen] = F.grid_sample(source, grid[chosen], "bilinear", "border", align_corners=False)
     return x.div_(255.0)
 
 

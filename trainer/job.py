@@ -124,7 +124,7 @@ class _Driver:
         sources = [
             {
                 "name": s.name,
-                "path": str(s.path),
+                "path": str(s.path.absolute()),
                 "table": s.table.name,
                 "encoding": s.encoding,
                 "frames": len(s.frames),
@@ -226,7 +226,7 @@ class _Driver:
 
     def _pack(self, pairs: Any) -> Packed:
         cache = (self.request.cache or self.request.storage / "cache").absolute()  # workers run elsewhere
-        return pack(pairs, self.recipe.picture, self.classes, cache, resize=self.recipe.config.resize)
+        return pack(pairs, self.recipe.stored, self.classes, cache, resize=self.recipe.config.resize)
 
     def _job(self, train: Packed, val: Packed) -> Any:
         from trainer.loop import Job

@@ -13,7 +13,7 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ import numpy as np
 import ray.train
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -205,7 +206,9 @@ class _Worker:
                     yield augment.plain(pictures, labels, stride)
                 else:
                     drawn = augment.draw(recipe.config.seed, self.sampler.share(step, self.rank, self.workers))
-                    yield augment.apply(recipe.config.augment, pictures, labels, drawn, recipe.crop, stride)
+                    yield augment.apply(
+                        recipe.config.augment, pictures, labels, drawn, recipe.crop, stride, recipe.detail
+                    )
 
         try:
             yield batches()
@@ -231,8 +234,9 @@ class _Worker:
                 raw = _rows(self.val, mine[first : first + _VALIDATION_BATCH], pin=False)
                 pictures, labels = (t.to(self.device) for t in raw)
                 x, y = augment.plain(pictures, labels)
+                x = _resized(x, self.job.recipe.picture)
                 with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
-                    logits = self.validator(x)
+                    logits = _resized(self.validator(x), y.shape[1:])
                 loss, _ = segmentation_loss(logits, y, self.class_weights, self.job.recipe.config.dice)
                 total, count = total + float(loss) * len(x), count + len(x)
                 score.add(logits.argmax(1), y, boundary=False)
@@ -404,6 +408,14 @@ def _align_memory(optimizer: torch.optim.Optimizer) -> None:
         for name, value in values.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 values[name] = torch.empty_like(parameter).copy_(value)
+
+
+def _resized(x: Tensor, size: Sequence[int]) -> Tensor:
+    """(N, C, H, W) at another size, antialiased where it is made smaller."""
+    if tuple(x.shape[2:]) == tuple(size):
+        return x
+    smaller = size[0] < x.shape[2]
+    return F.interpolate(x.float(), tuple(size), mode="bilinear", antialias=smaller, align_corners=False)
 
 
 def _rows(packed: Packed, index: list[int], pin: bool) -> tuple[Tensor, Tensor]:

@@ -49,7 +49,9 @@ class TrainConfig:
     width: float | None = None
     """Factor on the preset's channel numbers."""
     picture: tuple[int, int] | None = None
-    """Height and width in pixels to which pictures are resized once, before training."""
+    """Height and width in pixels at which the network sees whole pictures, in validation and at use."""
+    detail: float | None = None
+    """Pictures are kept for training at so many times `picture`: a window that is zoomed into has real detail."""
     crop: tuple[int, int] | None = None
     """Height and width in pixels of the augmented window that the network sees in a step."""
     fit: Literal["keep", "stretch"] = "keep"
@@ -96,7 +98,7 @@ class TrainConfig:
     """Of initial weights, order and augmentation."""
 
     def __post_init__(self) -> None:
-        for name in ("width", "batch", "steps", "epochs", "learning_rate", "validations", "checkpoint_s"):
+        for name in ("width", "detail", "batch", "steps", "epochs", "learning_rate", "validations", "checkpoint_s"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name}: {value} must be above 0")
@@ -123,11 +125,18 @@ class Recipe:
     picture: tuple[int, int]
     crop: tuple[int, int] | None
     """None: whole pictures without augmentation."""
+    stored: tuple[int, int]
+    """Height and width of the packed pictures."""
     batch: int
     steps: int
     learning_rate: float
     reasons: tuple[tuple[str, str, str], ...]
     """(key, value, why) of each choice, for the log."""
+
+    @property
+    def detail(self) -> float:
+        """How many times larger the packed pictures are than those at use."""
+        return (self.stored[0] * self.stored[1] / (self.picture[0] * self.picture[1])) ** 0.5
 
     @property
     def validate_every(self) -> int:
@@ -137,11 +146,23 @@ class Recipe:
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to be resumed: all but how often it reports."""
         kept = dataclasses.asdict(self.config)
-        for key in ("size", "checkpoint_s", "width", "steps", "epochs", "batch", "learning_rate", "picture", "crop"):
+        for key in (
+            "size",
+            "checkpoint_s",
+            "width",
+            "steps",
+            "epochs",
+            "batch",
+            "learning_rate",
+            "picture",
+            "detail",
+            "crop",
+        ):
             del kept[key]
         return kept | {
             "picture": self.picture,
             "crop": self.crop,
+            "stored": self.stored,
             "batch": self.batch,
             "steps": self.steps,
             "learning_rate": self.learning_rate,
@@ -178,8 +199,15 @@ def resolve(config: TrainConfig, preset: UNetConfig, frames: int, frame_size: tu
         "picture", _fitting(frame_size, dial.pixels), f"the data's own shape, at most {dial.pixels} pixels"
     )
     picture = (int(picture[0]), int(picture[1]))
+    # Never enlarged: what the data does not have is not to be learnt.
+    most = max(1.0, ((frame_size[0] * frame_size[1]) / (picture[0] * picture[1])) ** 0.5)
+    augmented = config.augment != AugmentConfig() or config.crop is not None
+    detail = float(
+        choose("detail", round(min(2.0, most), 3) if augmented else 1.0, "zoomed-in windows keep real detail")
+    )
+    stored = (round(picture[0] * detail), round(picture[1] * detail))
     crop: tuple[int, int] | None = None
-    if config.augment != AugmentConfig() or config.crop is not None:
+    if augmented:
         multiple = network.multiple if network.padding == "same" else 2
         crop = choose(
             "crop", _share(picture, 0.7, multiple), "about half of a picture: more different windows a second"
@@ -197,7 +225,7 @@ def resolve(config: TrainConfig, preset: UNetConfig, frames: int, frame_size: tu
     else:
         steps = choose("steps", dial.steps, f"{dial.steps * batch / max(1, frames):.0f} epochs of {frames} pictures")
     rate = choose("learning_rate", dial.learning_rate, f"for batches of {batch} with warm-up")
-    return Recipe(config, network, picture, crop, batch, steps, rate, tuple(reasons))
+    return Recipe(config, network, picture, crop, stored, batch, steps, rate, tuple(reasons))
 
 
 def _fitting(frame: tuple[int, int], pixels: int) -> tuple[int, int]:

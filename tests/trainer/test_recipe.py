@@ -26,7 +26,7 @@ def test_each_size_fits_together_and_gives_its_reasons(size):
     assert all(side % recipe.network.multiple == 0 for side in recipe.crop)
     assert recipe.picture[0] * recipe.picture[1] <= DIAL[size].pixels * 1.02
     assert {key for key, _, _ in recipe.reasons} == {
-        "size", "width", "picture", "crop", "batch", "steps", "learning_rate",
+        "size", "width", "picture", "detail", "crop", "batch", "steps", "learning_rate",
     }  # fmt: skip
     assert all(why for _, _, why in recipe.reasons)
 
