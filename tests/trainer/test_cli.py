@@ -145,7 +145,10 @@ def test_usage_names_every_verb(capsys):
 
 def test_the_command_line_starts_fast():
     """`--help` of the program must not import torch or Ray."""
-    code = "import sys; sys.argv = ['x', '--help']; import launch; launch.main(); print(sorted({'torch', 'ray', 'numpy'} & set(sys.modules)))"
+    code = (
+        "import sys; sys.argv = ['x', '--help']; import launch; launch.main(); "
+        "print(sorted({'torch', 'ray', 'numpy'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
 
