@@ -31,6 +31,9 @@ class AugmentConfig:
 
     scale: tuple[float, float] = (1.0, 1.0)
     """Smallest and largest zoom against the size at use; drawn evenly in its logarithm."""
+    focus: float = 0.0
+    """Probability of a window about a pixel of a class that is drawn evenly from those in the picture: poles, signs and
+    people as often as road and sky. The other windows lie anywhere."""
     flip: float = 0.0
     """Probability of mirroring left and right."""
     turn_deg: float = 0.0
@@ -69,7 +72,7 @@ class AugmentConfig:
         low, high = self.scale
         if not 0.05 <= low <= high <= 20:
             raise ValueError(f"scale: {list(self.scale)} must be two rising factors between 0.05 and 20")
-        for name in ("flip", "permute", "grey", "haze", "shadow", "noise", "blur", "patch"):
+        for name in ("focus", "flip", "permute", "grey", "haze", "shadow", "noise", "blur", "patch"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name}: {getattr(self, name)} is no probability (0 to 1)")
         for name in ("turn_deg", "stretch", "exposure", "contrast", "gamma", "saturation", "cast", "hue"):
@@ -122,7 +125,7 @@ def apply(
     u = torch.from_numpy(drawn.uniform).to(pictures.device)
     n = torch.from_numpy(drawn.normal).to(pictures.device)
     zoom = _zoom(config, u, detail)
-    theta = _geometry(config, u, zoom, pictures.shape[1:3], size)
+    theta = _geometry(config, u, zoom, labels, size)
     x = _warp_pictures(pictures, theta, zoom, size)
     y = _warp_labels(labels, theta, (size[0] // label_stride, size[1] // label_stride))
     return _light(config, x, u, n, drawn.seeds), y
@@ -141,23 +144,50 @@ def _zoom(config: AugmentConfig, u: Tensor, detail: float) -> Tensor:
     return torch.exp(low + (high - low) * u[:, 0]) / detail
 
 
-def _geometry(config: AugmentConfig, u: Tensor, zoom: Tensor, source: Sequence[int], size: tuple[int, int]) -> Tensor:
+def _geometry(config: AugmentConfig, u: Tensor, zoom: Tensor, labels: Tensor, size: tuple[int, int]) -> Tensor:
     """(B, 2, 3): from output coordinates in [-1, 1] to source pixel coordinates (x, y)."""
-    height, width = source
+    height, width = labels.shape[1:]
     stretch = torch.exp((2 * u[:, 1] - 1) * math.log1p(config.stretch))
     turn = (2 * u[:, 2] - 1) * math.radians(config.turn_deg)
     mirror = torch.where(u[:, 3] < config.flip, -1.0, 1.0)
     # Half the window that is looked at, in source pixels.
     half_w, half_h = size[1] / 2 / zoom * stretch, size[0] / 2 / zoom / stretch
     # A window smaller than the picture lies anywhere in it; a larger one holds it anywhere.
-    centre_x = width / 2 + (width / 2 - half_w) * (2 * u[:, 4] - 1)
-    centre_y = height / 2 + (height / 2 - half_h) * (2 * u[:, 5] - 1)
+    room_x, room_y = width / 2 - half_w, height / 2 - half_h
+    shift_x, shift_y = room_x * (2 * u[:, 4] - 1), room_y * (2 * u[:, 5] - 1)
+    if config.focus:
+        x, y, found = _drawn_pixels(labels, u[:, 30])
+        focused = (u[:, 31] < config.focus) & found
+        # The pixel comes to lie anywhere in the middle half of the window, which stays inside the picture if it fits.
+        near_x = (x - width / 2 + half_w * (u[:, 4] - 0.5)).clamp(-room_x.abs(), room_x.abs())
+        near_y = (y - height / 2 + half_h * (u[:, 5] - 0.5)).clamp(-room_y.abs(), room_y.abs())
+        shift_x, shift_y = torch.where(focused, near_x, shift_x), torch.where(focused, near_y, shift_y)
+    centre_x, centre_y = width / 2 + shift_x, height / 2 + shift_y
     cos, sin = torch.cos(turn), torch.sin(turn)
     rows = [
         torch.stack([mirror * cos * half_w, -sin * half_h, centre_x], dim=1),
         torch.stack([mirror * sin * half_w, cos * half_h, centre_y], dim=1),
     ]
     return torch.stack(rows, dim=1)
+
+
+def _drawn_pixels(labels: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """For each label picture (B, H, W) a pixel of a class that is drawn evenly from those in it, by `u` (B,) in [0, 1).
+
+    Returns x and y (B,) in pixels, and whether the picture has any class at all.
+    """
+    step = max(1, min(labels.shape[1:]) // 90)  # a coarse grid finds the classes, and a hundred times faster
+    coarse = labels[:, ::step, ::step]
+    flat = coarse.reshape(len(labels), -1).long()
+    counts = torch.zeros((len(labels), 256), device=labels.device)
+    counts.scatter_add_(1, flat, torch.ones_like(flat, dtype=torch.float32))
+    share = torch.where(flat == VOID, 0.0, 1.0 / counts.gather(1, flat))
+    total = share.cumsum(1)
+    index = torch.searchsorted(total, (u * total[:, -1] * 0.999999)[:, None], right=True)[:, 0]
+    index = index.clamp(max=flat.shape[1] - 1)
+    columns = coarse.shape[2]
+    x, y = (index % columns) * step + step / 2, torch.div(index, columns, rounding_mode="floor") * step + step / 2
+    return x, y, total[:, -1] > 0
 
 
 def _places(theta: Tensor, size: tuple[int, int]) -> Tensor:

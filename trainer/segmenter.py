@@ -21,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from trainer.config import nearest
 from trainer.dataset.packed import resize_nearest, resize_rgb
+from trainer.enlarge import labels_at
 from trainer.errors import ModelError, UsageError
 from trainer.manifest import check_manifest, read_json
 from trainer.model_dir import WEIGHTS, ModelInfo, load_info, load_model
@@ -46,14 +47,15 @@ class Segmenter(ABC):
 
     def segment(self, picture: np.ndarray) -> np.ndarray:
         """Class indices (H, W) uint8 of a picture (H, W, 3) uint8 RGB, at the picture's own size."""
-        logits = self._enlarged(picture)
-        # Classes innermost: the maximum over them is then 4 x faster than argmax(dim=1) over planes.
-        labels = logits.permute(0, 2, 3, 1).contiguous().max(dim=-1)[1]
-        return labels[0].to(torch.uint8).cpu().numpy()
+        with torch.inference_mode():
+            return labels_at(self._logits(self.shrink(picture)), picture.shape[:2]).cpu().numpy()
 
     def probabilities(self, picture: np.ndarray) -> np.ndarray:
         """Softmax (C, H, W) float32 of a picture (H, W, 3) uint8 RGB, at the picture's own size."""
-        return torch.softmax(self._enlarged(picture), dim=1)[0].contiguous().cpu().numpy()
+        with torch.inference_mode():
+            logits = self._logits(self.shrink(picture))
+            logits = F.interpolate(logits, size=picture.shape[:2], mode="bilinear", align_corners=False)
+            return torch.softmax(logits, dim=1)[0].contiguous().cpu().numpy()
 
     def shrink(self, picture: np.ndarray) -> np.ndarray:
         """The picture (h, w, 3) uint8 at the size that model.json asks for, by the filter of the training pictures.
@@ -71,13 +73,6 @@ class Segmenter(ABC):
         if size == picture.shape[:2]:
             return picture
         return (resize_rgb if preprocessing.resize == "antialias" else resize_nearest)(picture, size)
-
-    def _enlarged(self, picture: np.ndarray) -> Tensor:
-        with torch.inference_mode():
-            logits = self._logits(self.shrink(picture))
-            if tuple(logits.shape[-2:]) == picture.shape[:2]:
-                return logits
-            return F.interpolate(logits, size=picture.shape[:2], mode="bilinear", align_corners=False)
 
     @abstractmethod
     def _logits(self, picture: np.ndarray) -> Tensor:
@@ -149,7 +144,7 @@ class OpenVinoSegmenter(ExportedSegmenter):
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(pictures.shape)
         request.infer([self._openvino.Tensor(pictures, shared_memory=True)])
-        # The memory is the request's: the enlarging or the argmax copies it before the next call writes there.
+        # The memory is the request's: what `segment` returns is a copy.
         logits: np.ndarray = request.get_output_tensor(0).data
         return logits
 

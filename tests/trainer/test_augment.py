@@ -101,6 +101,25 @@ def test_strong_light_keeps_the_range_and_the_labels():
     assert (changed > 0.01).all()
 
 
+def test_focus_finds_a_rare_class():
+    pictures, labels = scene(64, 180, 320, 20)
+    labels[:] = 3
+    labels[:, 100:108, 200:206] = 5  # 0.08 % of the pixels
+    slots = [Slot(0, i) for i in range(64)]
+    shares = {}
+    for focus in (0.0, 1.0):
+        _, y = apply(AugmentConfig(scale=(2, 2), focus=focus), pictures, labels, draw(0, slots), (64, 64), 1)
+        shares[focus] = ((y == 5).any(2).any(1)).float().mean().item()
+    assert shares[0.0] < 0.15
+    assert 0.4 < shares[1.0] < 0.9  # every second window is about class 5, a few of the others hold it by chance
+
+
+def test_focus_on_a_picture_without_classes_is_any_window():
+    pictures, labels = scene()
+    x, y = apply(AugmentConfig(focus=1.0), pictures, torch.full_like(labels, VOID), draw(0, [Slot(0, 0)] * 4), (32, 32), 1)
+    assert (y == VOID).all() and torch.isfinite(x).all()
+
+
 def test_plain_takes_labels_at_the_stride():
     pictures, labels = scene()
     x, y = plain(pictures, labels, 2)
