@@ -38,7 +38,7 @@ def test_what_is_given_is_taken():
     recipe = recipe_of(config)
     assert (recipe.batch, recipe.steps, recipe.learning_rate) == (6, 7, 0.5)
     assert (recipe.picture, recipe.crop) == ((100, 200), (64, 96))
-    assert recipe.network.widths[0] == 8
+    assert recipe.network.widths == (16, 32, 64, 96, 128)
     assert sum(why == "given" for _, _, why in recipe.reasons) == 6
 
 
