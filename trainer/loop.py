@@ -31,6 +31,7 @@ from torch.nn.parallel import DistributedDataParallel
 from trainer import augment, checkpoint
 from trainer.dataset.packed import Packed, open_packed
 from trainer.dataset.sampler import Sampler
+from trainer.enlarge import labels_at
 from trainer.hardware import bf16_pays
 from trainer.losses import segmentation_loss
 from trainer.manifest import write_json
@@ -236,10 +237,14 @@ class _Worker:
                 x, y = augment.plain(pictures, labels)
                 x = _resized(x, self.job.recipe.picture)
                 with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
-                    logits = _resized(self.validator(x), y.shape[1:])
-                loss, _ = segmentation_loss(logits, y, self.class_weights, self.job.recipe.config.dice)
+                    logits = self.validator(x).float()
+                # The loss where the network computes, the score at the size of the stored labels.
+                loss, _ = segmentation_loss(
+                    logits, _nearest(y, logits.shape[2:]), self.class_weights, self.job.recipe.config.dice
+                )
                 total, count = total + float(loss) * len(x), count + len(x)
-                score.add(logits.argmax(1), y, boundary=False)
+                predicted = torch.stack([labels_at(one[None], (y.shape[1], y.shape[2])) for one in logits])
+                score.add(predicted, y, boundary=False)
         summed = torch.cat([torch.from_numpy(score.matrix).flatten().double(), torch.tensor([total, count]).double()])
         if self.workers > 1:
             summed = summed.to(self.device)
@@ -411,11 +416,17 @@ def _align_memory(optimizer: torch.optim.Optimizer) -> None:
 
 
 def _resized(x: Tensor, size: Sequence[int]) -> Tensor:
-    """(N, C, H, W) at another size, antialiased where it is made smaller."""
+    """(N, C, H, W) made smaller, antialiased."""
     if tuple(x.shape[2:]) == tuple(size):
         return x
-    smaller = size[0] < x.shape[2]
-    return F.interpolate(x.float(), tuple(size), mode="bilinear", antialias=smaller, align_corners=False)
+    return F.interpolate(x, tuple(size), mode="bilinear", antialias=True, align_corners=False)
+
+
+def _nearest(labels: Tensor, size: Sequence[int]) -> Tensor:
+    """(N, H, W) uint8 at another size, by the pixel under each new one's centre."""
+    if tuple(labels.shape[1:]) == tuple(size):
+        return labels
+    return F.interpolate(labels[:, None].float(), tuple(size), mode="nearest-exact")[:, 0].to(torch.uint8)
 
 
 def _rows(packed: Packed, index: list[int], pin: bool) -> tuple[Tensor, Tensor]:

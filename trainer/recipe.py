@@ -90,7 +90,7 @@ class TrainConfig:
     """What is held out where no list file says so."""
     val_share: float = 0.15
     """Share of the pictures to hold out by that rule."""
-    validations: int = 8
+    validations: int = 6
     """How often the held-out pictures are scored during the run; the last time at its end."""
     checkpoint_s: float = 30.0
     """Seconds between checkpoints."""

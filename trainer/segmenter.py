@@ -23,6 +23,7 @@ from trainer.config import nearest
 from trainer.dataset.packed import resize_nearest, resize_rgb
 from trainer.enlarge import labels_at
 from trainer.errors import ModelError, UsageError
+from trainer.hardware import bf16_pays
 from trainer.manifest import check_manifest, read_json
 from trainer.model_dir import WEIGHTS, ModelInfo, load_info, load_model
 from trainer.unet import UNet
@@ -254,11 +255,6 @@ def pad(picture: np.ndarray, net: UNet) -> np.ndarray:
     return np.ascontiguousarray(picture)
 
 
-def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bf16 in hardware; without it bf16 is emulated, five times slower than fp32."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
 def weights_hash(folder: Path) -> str:
     """Sha256 of the model's weights, from its manifest."""
     manifest = read_json(folder / "manifest.json", "model artifact")
@@ -271,7 +267,7 @@ def _open_torch(folder: Path, precision: str, threads: int | None, device: str) 
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: PyTorch finds no CUDA GPU on this machine; use --device cpu.")
     on_gpu = device != "cpu" and torch.cuda.is_available()
-    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else cpu_has_bf16()
+    has_bf16 = bf16_pays("cuda" if on_gpu else "cpu")
     if precision == "bf16" and not has_bf16:
         raise UsageError(
             f"engine torch-bf16: this {'GPU' if on_gpu else 'CPU'} has no bf16 instructions, so it would be slower "

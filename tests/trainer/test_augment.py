@@ -116,7 +116,9 @@ def test_focus_finds_a_rare_class():
 
 def test_focus_on_a_picture_without_classes_is_any_window():
     pictures, labels = scene()
-    x, y = apply(AugmentConfig(focus=1.0), pictures, torch.full_like(labels, VOID), draw(0, [Slot(0, 0)] * 4), (32, 32), 1)
+    x, y = apply(
+        AugmentConfig(focus=1.0), pictures, torch.full_like(labels, VOID), draw(0, [Slot(0, 0)] * 4), (32, 32), 1
+    )
     assert (y == VOID).all() and torch.isfinite(x).all()
 
 
