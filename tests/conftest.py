@@ -3,6 +3,9 @@
 import pytest
 
 from tests.processes import CommandLine
+from trainer.job import prepare_ray
+
+prepare_ray()  # before any test module imports Ray
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import secrets
 import shutil
 import signal
 import statistics
+import sys
 import threading
 import time
 import traceback
@@ -381,7 +382,9 @@ def start_ray(cpus: int) -> None:
 
 
 def prepare_ray() -> None:
-    """Set Ray's environment; Ray reads it at its first import, so this comes before it."""
+    """Set Ray's environment; Ray reads its authentication mode at its first import, so this comes before it."""
+    if "ray" in sys.modules and "RAY_AUTH_MODE" not in os.environ:
+        return  # imported by somebody else first: its own defaults are in force and must stay
     for key, value in _RAY_ENV.items():
         os.environ.setdefault(key, value)
     _ensure_token()
