@@ -30,7 +30,7 @@ class _Dial:
 DIAL: dict[str, _Dial] = {
     "xs": _Dial(0.5, 192 * 108, 8, 4e-3, 200, "a minute on two cores: to see that everything works"),
     "s": _Dial(0.75, 256 * 144, 16, 4e-3, 900, "some five minutes on two cores"),
-    "m": _Dial(1.0, 320 * 180, 16, 4e-3, 2000, "a quarter of an hour on two cores"),
+    "m": _Dial(1.0, 320 * 180, 16, 4e-3, 1700, "a quarter of an hour on two cores"),
     "l": _Dial(1.5, 640 * 360, 16, 3e-3, 8000, "a night on two cores, less than an hour on a GPU"),
     "xl": _Dial(2.0, 1024 * 576, 32, 3e-3, 20000, "for GPUs"),
 }
@@ -209,9 +209,7 @@ def resolve(config: TrainConfig, preset: UNetConfig, frames: int, frame_size: tu
     crop: tuple[int, int] | None = None
     if augmented:
         multiple = network.multiple if network.padding == "same" else 2
-        crop = choose(
-            "crop", _share(picture, 0.7, multiple), "about half of a picture: more different windows a second"
-        )
+        crop = choose("crop", _share(picture, 0.6, multiple), "a third of a picture: three times as many steps")
         crop = (int(crop[0]), int(crop[1]))
         if network.padding == "same" and (crop[0] % multiple or crop[1] % multiple):
             raise ConfigError(
