@@ -44,7 +44,7 @@ from trainer.unet import load_preset
 
 SUMMARY = "summary.json"
 MAX_FAILURES = 3
-_POLL_S = 0.25
+_POLL_S = 0.5
 _WORKER_ENV = {
     # glibc would give big activation buffers back to the system and fault them in again at every step: with these,
     # training was 7 to 10 % faster (measured; names are glibc's).
@@ -54,7 +54,7 @@ _WORKER_ENV = {
 }
 _RAY_ENV = {
     # A returned report is committed at the controller's next poll (2 s by default).
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.25",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "120",
     "RAY_TRAIN_METRICS_ENABLED": "0",
@@ -166,6 +166,7 @@ class _Driver:
             self._write_config()
             with _Interrupts() as interrupts:
                 train, val = self._prepare(view)
+                interrupts.install()  # ray.init has put its own handler in the place of ours
                 job = self._job(train, val)
                 outcome = self._fit(job, view, interrupts)
             return self._finish(job, outcome, view)
@@ -333,6 +334,8 @@ class _Driver:
     # after
 
     def _finish(self, job: Any, outcome: dict[str, Any], view: ProgressView) -> dict[str, Any]:
+        from trainer.loop import FIRST_STEP
+
         if outcome["state"] == "nonfinite":
             raise TrainingError(
                 f"the loss is no longer a number at step {outcome['step']}; the batch is in {outcome['batch']}. Look at "
@@ -350,13 +353,13 @@ class _Driver:
         model = save_model(self.run / "model", state.best or state.average, info)
         lines = [json.loads(line) for line in (self.run / checkpoint.METRICS).read_text().splitlines()]
         rates = [line["pictures_per_s"] for line in lines if line["kind"] == "train"]
-        first = [line["time_s"] for line in lines if line["kind"] == "train"]
+        first = json.loads((job.folder / FIRST_STEP).read_text(encoding="utf-8"))
         summary = {
             "state": "finished",
             "steps": self.recipe.steps,
             "best": {"step": score["step"], "miou": score["miou"]},
             "pictures_per_s": round(statistics.median(rates), 2),
-            "first_step_s": first[0],
+            "first_step_s": first["first_step_s"],
             "model": str(model),
         }
         write_json(self.run / SUMMARY, summary)
@@ -491,10 +494,15 @@ class _Interrupts:
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> _Interrupts:
+        self.install()
+        return self
+
+    def install(self) -> None:
+        """Take the signals, or take them back."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
-        return self
+                before = signal.signal(number, self._note)
+                self._before.setdefault(number, before)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -41,6 +41,7 @@ from trainer.recipe import Recipe
 from trainer.unet import UNet
 
 OUTCOME = "outcome.json"
+FIRST_STEP = "first_step.json"
 STOP = "stop"
 _VALIDATION_BATCH = 4
 
@@ -129,6 +130,8 @@ class _Worker:
                 sums += result
                 seen += 1
                 self.step += 1
+                if self.rank == 0 and not (job.folder / FIRST_STEP).exists():
+                    write_json(job.folder / FIRST_STEP, {"first_step_s": round(time.time() - job.started_s, 2)})
                 log = self.step % job.log_every == 0 or self.step == recipe.steps
                 if log:
                     self._log_train(sums / seen, seen * recipe.batch / (time.monotonic() - logged_at))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from tests.processes import wait_for
+from tests.processes import CommandLine, wait_for
 from trainer import checkpoint
 from trainer.config import build, configs_dir, load_yaml
 from trainer.dataset.source import open_source
@@ -128,21 +128,36 @@ def final_weights(run):
     return found.step, sha256_of(found.path / "model.safetensors")
 
 
+DISTURBED = [
+    "--size", "xs", "--workers", 2, "--set", "picture=[48,80]", "crop=[32,64]", "batch=4", "steps=300", "validations=3",
+    "checkpoint_s=1", "precision=fp32",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def calm(recording, tmp_path_factory):
+    """The folder of a run that nothing disturbed."""
+    command_line = CommandLine(tmp_path_factory.mktemp("calm"))
+    try:
+        done = command_line.run("train", "--data", recording, "--run", "calm", *DISTURBED)
+        assert done.returncode == 0, done.stderr
+    finally:
+        command_line.end_all()
+    return command_line.folder / "runs" / "calm"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(available_cpus() < 2, reason="needs two cores")
-@pytest.mark.parametrize("fault", ["driver killed", "worker killed", "interrupted"])
-def test_a_disturbed_run_ends_with_the_weights_of_an_undisturbed_one(fault, command_line, recording):
-    arguments = [
-        "train", "--data", recording, "--size", "xs", "--workers", 2, "--set", "picture=[48,80]", "crop=[32,64]",
-        "batch=4", "steps=300", "validations=3", "checkpoint_s=1", "precision=fp32",
-    ]  # fmt: skip
-    undisturbed = command_line.run(*arguments, "--run", "calm")
-    assert undisturbed.returncode == 0, undisturbed.stderr
-    runs = command_line.folder / "runs"
-
-    process = command_line.start(*arguments, "--run", "storm")
-    saved = lambda: [c for c in checkpoint.every(runs / "storm") if (c.path / "manifest.json").is_file()]  # noqa: E731
-    wait_for(saved, "a first checkpoint", process=process)
+@pytest.mark.parametrize("fault", ["driver killed", "worker killed", "interrupted", "terminated"])
+def test_a_disturbed_run_ends_with_the_weights_of_an_undisturbed_one(fault, calm, command_line, recording):
+    arguments = ["train", "--data", recording, "--run", "storm", *DISTURBED]
+    storm = command_line.folder / "runs" / "storm"
+    process = command_line.start(*arguments)
+    wait_for(
+        lambda: [c for c in checkpoint.every(storm) if (c.path / "manifest.json").is_file()],
+        "a first checkpoint",
+        process=process,
+    )
     if fault == "worker killed":
         victims = [p for p in command_line.processes() if "TrainWorker" in title_of(p)]
         assert len(victims) == 2
@@ -150,19 +165,21 @@ def test_a_disturbed_run_ends_with_the_weights_of_an_undisturbed_one(fault, comm
         out, err = process.communicate(timeout=900)
         assert process.returncode == 0, (out, err)
     else:
-        process.send_signal(signal.SIGKILL if fault == "driver killed" else signal.SIGINT)
+        by = {"driver killed": signal.SIGKILL, "interrupted": signal.SIGINT, "terminated": signal.SIGTERM}
+        process.send_signal(by[fault])
         out, err = process.communicate(timeout=300)
-        if fault == "interrupted":
+        if fault != "driver killed":
             assert process.returncode == 130, (out, err)
             assert "saved; the same command goes on" in out
-        assert not (runs / "storm" / "summary.json").exists()
-        wait_for(lambda: not command_line.processes(), "the end of what the killed driver had started")
-        again = command_line.run(*arguments, "--run", "storm")
+        assert not (storm / "summary.json").exists()
+        wait_for(lambda: not command_line.processes(), "the end of what the driver had started")
+        again = command_line.run(*arguments)
         assert again.returncode == 0, again.stderr
         assert "resuming from step" in again.stdout
-    assert final_weights(runs / "storm") == final_weights(runs / "calm")
-    calm, storm = ([(x["kind"], x["step"], x["loss"]) for x in lines_of(runs / r)] for r in ("calm", "storm"))
-    assert storm == calm
+    assert final_weights(storm) == final_weights(calm)
+    # Every line once, whatever happened in between.
+    shown = [[(x["kind"], x["step"], x["loss"]) for x in lines_of(run)] for run in (calm, storm)]
+    assert shown[0] == shown[1]
 
 
 def title_of(pid):
