@@ -3,7 +3,7 @@
 import pytest
 
 from tests.processes import CommandLine
-from trainer.job import prepare_ray
+from trainer.local_ray import LocalRay, prepare_ray
 
 prepare_ray()  # before any test module imports Ray
 
@@ -21,11 +21,9 @@ def recording(tmp_path_factory):
 @pytest.fixture(scope="session")
 def shared_ray():
     """One local Ray for all tests that run a job in this process."""
-    from trainer.job import ray_of_our_own, start_ray
-
-    with ray_of_our_own():
-        start_ray(2)
-        yield
+    with LocalRay(2) as local_ray:
+        local_ray.wait()
+        yield local_ray
 
 
 @pytest.fixture

@@ -11,17 +11,13 @@ RUN/summary.json       state, steps, best, pictures_per_s, first_step_s, model
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import shutil
 import signal
 import statistics
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -35,6 +31,7 @@ from trainer.dataset.split import Split, split_sources
 from trainer.errors import TrainingError, UserError
 from trainer.hardware import available_cpus
 from trainer.labels import load_class_list
+from trainer.local_ray import LocalRay
 from trainer.losses import class_weights
 from trainer.manifest import write_json
 from trainer.model_dir import ModelInfo, Preprocessing, save_model, versions
@@ -52,17 +49,6 @@ _WORKER_ENV = {
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
     "MALLOC_TOP_PAD_": "268435456",
 }
-_RAY_ENV = {
-    # A returned report is committed at the controller's next poll (2 s by default).
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
-    "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "120",
-    "RAY_TRAIN_METRICS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
-
 
 @dataclass(frozen=True)
 class TrainRequest:
@@ -85,8 +71,12 @@ class TrainRequest:
     quiet: bool = False
 
 
-def run_training(request: TrainRequest) -> dict[str, Any]:
+def run_training(request: TrainRequest, local_ray: LocalRay) -> dict[str, Any]:
     """Train, or go on training, and return what summary.json holds.
+
+    Args:
+        request: what to train.
+        local_ray: the Ray to use; it may still be starting.
 
     Raises:
         UserError: anything that the user can mend, most of it before Ray is started.
@@ -96,14 +86,14 @@ def run_training(request: TrainRequest) -> dict[str, Any]:
     run = _run_folder(request)
     busy = f"{run}: another process trains this run right now; wait for it, or choose another --run name."
     with locked(run / ".lock", timeout_s=0, busy=busy):
-        return _Driver(request, run, workers).train()
+        return _Driver(request, run, workers, local_ray).train()
 
 
 class _Driver:
     """One start of the driver on a locked run folder."""
 
-    def __init__(self, request: TrainRequest, run: Path, workers: int):
-        self.request, self.run, self.workers = request, run, workers
+    def __init__(self, request: TrainRequest, run: Path, workers: int, local_ray: LocalRay):
+        self.request, self.run, self.workers, self.local_ray = request, run, workers, local_ray
         self.classes = load_class_list(request.config.classes)
         self.split: Split = split_sources(
             list(request.sources),
@@ -166,7 +156,6 @@ class _Driver:
             self._write_config()
             with _Interrupts() as interrupts:
                 train, val = self._prepare(view)
-                interrupts.install()  # ray.init has put its own handler in the place of ours
                 job = self._job(train, val)
                 outcome = self._fit(job, view, interrupts)
             return self._finish(job, outcome, view)
@@ -205,8 +194,8 @@ class _Driver:
         )
 
     def _prepare(self, view: ProgressView) -> tuple[Packed, Packed]:
-        """Start Ray and pack the pictures side by side: each takes seconds that the other does not need."""
-        view.phase("packing pictures and starting Ray")
+        """Pack the pictures while Ray starts: each takes seconds that the other does not need."""
+        view.phase("packing pictures while Ray starts")
         result: list[tuple[Packed, Packed]] = []
         errors: list[BaseException] = []
 
@@ -219,7 +208,7 @@ class _Driver:
         packing = threading.Thread(target=work, name="pack")
         packing.start()
         try:
-            start_ray(self.workers * self.request.threads)
+            self.local_ray.wait()
         finally:
             packing.join()
         if errors:
@@ -282,7 +271,7 @@ class _Driver:
         tail = MetricsTail(self.run / checkpoint.METRICS)
         # Until the workers have rewound it, the file holds what an earlier attempt wrote.
         checkpoint.rewind_metrics(checkpoint.newest(self.run)[0], tail.path)
-        board = TensorBoard(self.run / "tensorboard")
+        board: TensorBoard | None = None
         fit = threading.Thread(target=work, name="fit", daemon=True)
         fit.start()
         asked = False
@@ -294,6 +283,8 @@ class _Driver:
                     key = line["step"] * 2 + (line["kind"] == "val")
                     if key > shown:  # a restarted worker writes the same lines again after its checkpoint
                         shown = key
+                        # Importing TensorBoard takes a second of a core that the starting workers can use.
+                        board = board or TensorBoard(self.run / "tensorboard")
                         board.line(line)
                         view.line(line)
                 if ended:
@@ -306,7 +297,8 @@ class _Driver:
                     raise KeyboardInterrupt
                 fit.join(_POLL_S)
         finally:
-            board.close()
+            if board is not None:
+                board.close()
         for note in _notes(job.folder):
             view.say(note)
         outcome_file = job.folder / OUTCOME
@@ -366,47 +358,6 @@ class _Driver:
         shown = "not scored" if score["miou"] is None else f"mIoU {score['miou']:.3f} on the held-out pictures"
         view.say(f"finished: {self.recipe.steps} steps, {shown} at step {score['step']}; model in {model}")
         return summary
-
-
-def start_ray(cpus: int) -> None:
-    """A local Ray for this process, unless one is running in it already."""
-    prepare_ray()
-    import ray
-
-    if ray.is_initialized():
-        return
-    ray.init(
-        num_cpus=max(cpus, available_cpus()),
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        object_store_memory=100 * 1024 * 1024,
-    )
-
-
-def prepare_ray() -> None:
-    """Set Ray's environment; Ray reads its authentication mode at its first import, so this comes before it."""
-    if "ray" in sys.modules and "RAY_AUTH_MODE" not in os.environ:
-        return  # imported by somebody else first: its own defaults are in force and must stay
-    for key, value in _RAY_ENV.items():
-        os.environ.setdefault(key, value)
-    _ensure_token()
-
-
-def _ensure_token() -> None:
-    """Ray's ports listen on all interfaces, also for a local job, and this token is their only fence.
-
-    Ray makes one by itself, readable for everybody on the machine.
-    """
-    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
-        return
-    token = Path.home() / ".ray" / "auth_token"
-    token.parent.mkdir(exist_ok=True)
-    try:
-        with open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
-    except FileExistsError:
-        token.chmod(0o600)
 
 
 def _fit_with_ray(job: Any, workers: int, request: TrainRequest) -> None:
@@ -494,15 +445,10 @@ class _Interrupts:
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> _Interrupts:
-        self.install()
-        return self
-
-    def install(self) -> None:
-        """Take the signals, or take them back."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                before = signal.signal(number, self._note)
-                self._before.setdefault(number, before)
+                self._before[number] = signal.signal(number, self._note)
+        return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
@@ -510,17 +456,3 @@ class _Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
-
-
-@contextmanager
-def ray_of_our_own() -> Iterator[None]:
-    """Ends the Ray that was started inside, and leaves alone one that was there before."""
-    prepare_ray()
-    import ray
-
-    there_before = ray.is_initialized()
-    try:
-        yield
-    finally:
-        if not there_before and ray.is_initialized():
-            ray.shutdown()

@@ -6,14 +6,17 @@ import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from trainer.config import build, configs_dir, load_yaml, nearest
 from trainer.dataset.source import open_source
 from trainer.errors import ConfigError, UsageError
-from trainer.recipe import Size, TrainConfig
+from trainer.local_ray import LocalRay
+
+if TYPE_CHECKING:
+    from trainer.recipe import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class TrainArguments:
     """Name of the run. A run of this name that was stopped or killed is resumed."""
     config: str = "train"
     """Configuration: a name in configs/ (train, coursera) or a YAML file."""
-    size: Size | None = None
+    size: Literal["xs", "s", "m", "l", "xl"] | None = None
     """The dial: network width, picture size, batch, learning rate and steps together. Default: the configuration's."""
     classes: str | None = None
     """Class list: street17, carla23, carla29 or a YAML file. Default: the configuration's."""
@@ -56,36 +59,30 @@ def train(argv: list[str]) -> int:
     """`train`: see TrainArguments."""
     started_s = time.time()
     arguments = tyro.cli(TrainArguments, args=argv, prog="carla-unet train", description=TrainArguments.__doc__)
-    request = request_from(arguments, started_s)
-    from trainer.job import ray_of_our_own, run_training
-
-    with ray_of_our_own():
-        run_training(request)
-    return 0
-
-
-def request_from(arguments: TrainArguments, started_s: float) -> Any:
-    """The TrainRequest that the arguments mean; everything that can be wrong with them is found here."""
-    from trainer.job import TrainRequest
-
     if not arguments.run or "/" in arguments.run or "\\" in arguments.run or arguments.run.startswith("."):
         raise UsageError(f"--run {arguments.run!r}: must be a plain name without slashes, such as 'first'.")
     if arguments.threads < 1 or (arguments.workers is not None and arguments.workers < 1):
         raise UsageError("--workers and --threads: must be 1 or more.")
     sources = tuple(open_source(p, arguments.table, arguments.encoding) for p in arguments.data)
     val = tuple(open_source(p, arguments.table, arguments.encoding) for p in arguments.val)
-    return TrainRequest(
-        sources=sources,
-        val=val,
-        run=arguments.run,
-        storage=arguments.storage,
-        config=configuration(arguments),
-        workers=arguments.workers,
-        threads=arguments.threads,
-        use_gpu=arguments.gpu,
-        fresh=arguments.fresh,
-        started_s=started_s,
-    )
+    # Ray starts while PyTorch is imported and the configuration is read.
+    with LocalRay((arguments.workers or 1) * arguments.threads) as local_ray:
+        from trainer.job import TrainRequest, run_training
+
+        request = TrainRequest(
+            sources=sources,
+            val=val,
+            run=arguments.run,
+            storage=arguments.storage,
+            config=configuration(arguments),
+            workers=arguments.workers,
+            threads=arguments.threads,
+            use_gpu=arguments.gpu,
+            fresh=arguments.fresh,
+            started_s=started_s,
+        )
+        run_training(request, local_ray)
+    return 0
 
 
 def configuration(arguments: TrainArguments) -> TrainConfig:
@@ -94,6 +91,8 @@ def configuration(arguments: TrainArguments) -> TrainConfig:
     Raises:
         ConfigError: no such file, an unknown key (names the nearest), a value of a wrong type or out of range.
     """
+    from trainer.recipe import TrainConfig
+
     path = Path(arguments.config).expanduser()
     if path.suffix not in (".yaml", ".yml"):
         known = [name for name in ("train", "coursera") if (configs_dir() / f"{name}.yaml").is_file()]

@@ -14,7 +14,8 @@ from trainer.config import build, configs_dir, load_yaml
 from trainer.dataset.source import open_source
 from trainer.errors import TrainingError
 from trainer.hardware import available_cpus
-from trainer.job import TrainRequest, run_training
+from trainer.job import TrainRequest
+from trainer.job import run_training as run_training_on
 from trainer.manifest import sha256_of
 from trainer.model_dir import load_model
 from trainer.recipe import TrainConfig
@@ -28,7 +29,12 @@ GOLDEN = None
 
 
 @pytest.fixture(scope="session")
-def request_for(recording, shared_ray, tmp_path_factory):
+def run_training(shared_ray):
+    return lambda request: run_training_on(request, shared_ray)
+
+
+@pytest.fixture(scope="session")
+def request_for(recording, tmp_path_factory):
     """A TrainRequest on the drawn recording; each storage is a new folder."""
     storage = tmp_path_factory.mktemp("runs")
 
@@ -41,7 +47,7 @@ def request_for(recording, shared_ray, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def first(request_for):
+def first(run_training, request_for):
     """One finished run: its summary and its folder."""
     request = request_for()
     return run_training(request), request.storage / "first"
@@ -79,7 +85,7 @@ def test_a_run_leaves_what_the_house_promises(first):
     assert list((run / "tensorboard").glob("events*"))
 
 
-def test_a_finished_run_says_so_and_is_left_alone(first, request_for, capsys):
+def test_a_finished_run_says_so_and_is_left_alone(run_training, first, request_for, capsys):
     _, run = first
     before = sha256_of(run / "model" / "model.safetensors")
     assert run_training(request_for()) == first[0]
@@ -87,32 +93,32 @@ def test_a_finished_run_says_so_and_is_left_alone(first, request_for, capsys):
     assert sha256_of(run / "model" / "model.safetensors") == before
 
 
-def test_another_seed_data_or_batch_on_resume_is_refused_by_name(first, request_for):
+def test_another_seed_data_or_batch_on_resume_is_refused_by_name(run_training, first, request_for):
     with pytest.raises(TrainingError, match=r"recipe.batch was 4, now 8.*recipe.seed was 0, now 5"):
         run_training(request_for(config={"seed": 5, "batch": 8}))
     with pytest.raises(TrainingError, match="--fresh wants a new run"):
         run_training(request_for(fresh=True))
 
 
-def test_more_workers_than_cores_are_refused_with_both_numbers(request_for):
+def test_more_workers_than_cores_are_refused_with_both_numbers(run_training, request_for):
     cpus = available_cpus()
     with pytest.raises(TrainingError, match=rf"{cpus + 1} workers .* need {cpus + 1} cores, this machine has {cpus}"):
         run_training(request_for("many", workers=cpus + 1))
 
 
 @pytest.mark.skipif(available_cpus() < 2, reason="needs two cores")
-def test_a_batch_that_workers_cannot_share_is_refused(request_for):
+def test_a_batch_that_workers_cannot_share_is_refused(run_training, request_for):
     with pytest.raises(TrainingError, match="5 pictures can't be shared equally by 2 workers"):
         run_training(request_for("odd", workers=2, config={"batch": 5}))
 
 
-def test_storage_that_cannot_be_written_is_named(request_for, tmp_path):
+def test_storage_that_cannot_be_written_is_named(run_training, request_for, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match="can't be written"):
         run_training(request_for(storage=tmp_path / "file"))
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_saves_the_batch(request_for):
+def test_a_loss_that_is_no_number_stops_the_run_and_saves_the_batch(run_training, request_for):
     request = request_for("nan", config={"learning_rate": 1e30, "warmup": 0.0, "clip_norm": 0.0})
     with pytest.raises(TrainingError, match="no longer a number at step") as caught:
         run_training(request)
