@@ -50,6 +50,7 @@ _WORKER_ENV = {
     "MALLOC_TOP_PAD_": "268435456",
 }
 
+
 @dataclass(frozen=True)
 class TrainRequest:
     """What the command line asks for."""

@@ -41,9 +41,9 @@ class LocalRay:
 
     def __init__(self, cpus: int):
         self.cpus = max(cpus, available_cpus())
-        self._ours = False
+        self._ready, self._end = threading.Event(), threading.Event()
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._start, name="start Ray")
+        self._thread = threading.Thread(target=self._live, name="local Ray")
 
     def __enter__(self) -> LocalRay:
         prepare_ray()
@@ -52,26 +52,26 @@ class LocalRay:
 
     def wait(self) -> None:
         """Return when Ray is there; raises what its start raised."""
-        self._thread.join()
+        self._ready.wait()
         if self._error is not None:
             raise self._error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end.set()
         self._thread.join()
-        if self._ours:
-            import ray
 
-            ray.shutdown()
+    def _live(self) -> None:
+        """Start Ray and end it, in one thread that lives all the while.
 
-    def _start(self) -> None:
+        Linux kills Ray's processes when the thread that started them ends, not only when the process does.
+        """
         try:
             import ray
 
             if ray.is_initialized():
                 return
-            self._ours = True
             # Off the main thread Ray leaves SIGTERM alone, which is what we want, and warns of it.
             logging.getLogger("ray").setLevel(logging.ERROR)
             ray.init(
@@ -81,8 +81,13 @@ class LocalRay:
                 logging_level="ERROR",
                 object_store_memory=100 * 1024 * 1024,
             )
+            self._ready.set()
+            self._end.wait()
+            ray.shutdown()
         except BaseException as error:  # raised by wait(), in the thread that needs Ray
             self._error = error
+        finally:
+            self._ready.set()
 
 
 def _ensure_token() -> None:

@@ -15,9 +15,10 @@ from trainer.labels import VOID
 def class_weights(class_pixels: Sequence[int] | np.ndarray, rule: str = "log") -> np.ndarray:
     """(C,) float32 weights of mean 1 over the classes that occur; a class that never occurs weighs 0.
 
-    `log` is 1 / ln(1.1 + f) with f the class's share of the pixels (ENet, arXiv:1606.02147, gives 1.02): rare classes
-    count up to some ten times as much as common ones, which was the largest single gain measured. `none` is plain
-    cross-entropy.
+    `log` is 1 / ln(1.02 + f) with f the class's share of the pixels, as in ENet (arXiv:1606.02147): rare classes count up
+    to some ten times as much as common ones. Measured on CARLA pictures: with 1.1 in place of 1.02 a trained network
+    never said bicycle, rider or traffic sign; 180 more steps with 1.02 raised the mIoU from 0.400 to 0.420 and no common
+    class lost more than 0.01. `none` is plain cross-entropy.
 
     Raises:
         ValueError: no class has a pixel, or the rule is unknown.
@@ -29,7 +30,7 @@ def class_weights(class_pixels: Sequence[int] | np.ndarray, rule: str = "log") -
     if rule == "none":
         weights = np.ones_like(pixels)
     elif rule == "log":
-        weights = 1.0 / np.log(1.1 + pixels / pixels.sum())
+        weights = 1.0 / np.log(1.02 + pixels / pixels.sum())
         weights[~present] = 0.0
         weights /= weights[present].mean()
     else:

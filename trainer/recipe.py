@@ -30,7 +30,7 @@ class _Dial:
 DIAL: dict[str, _Dial] = {
     "xs": _Dial(0.5, 192 * 108, 8, 4e-3, 200, "a minute on two cores: to see that everything works"),
     "s": _Dial(0.75, 256 * 144, 16, 4e-3, 900, "some five minutes on two cores"),
-    "m": _Dial(1.0, 320 * 180, 16, 4e-3, 1300, "a quarter of an hour on two cores"),
+    "m": _Dial(1.0, 320 * 180, 16, 4e-3, 1550, "a quarter of an hour on two cores"),
     "l": _Dial(1.5, 640 * 360, 16, 3e-3, 8000, "a night on two cores, less than an hour on a GPU"),
     "xl": _Dial(2.0, 1024 * 576, 32, 3e-3, 20000, "for GPUs"),
 }
@@ -77,7 +77,7 @@ class TrainConfig:
     clip_norm: float = 5.0
     """Gradients are scaled down to this norm; 0 for never."""
     class_weights: Literal["log", "none"] = "log"
-    """1 / ln(1.1 + share) from the training pictures, or 1 for all."""
+    """1 / ln(1.02 + share) from the training pictures, or 1 for all."""
     dice: float = 1.0
     """Weight of the Dice loss beside cross-entropy."""
     ema: float = 0.99
