@@ -157,6 +157,7 @@ class _Driver:
             self._write_config()
             with _Interrupts() as interrupts:
                 train, val = self._prepare(view)
+                interrupts.install()  # Ray's start has put a handler of its own, in C++, in the place of ours
                 job = self._job(train, val)
                 outcome = self._fit(job, view, interrupts)
             return self._finish(job, outcome, view)
@@ -446,10 +447,15 @@ class _Interrupts:
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> _Interrupts:
+        self.install()
+        return self
+
+    def install(self) -> None:
+        """Take the signals, or take them back."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
-        return self
+                before = signal.signal(number, self._note)
+                self._before.setdefault(number, before)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

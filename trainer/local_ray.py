@@ -18,6 +18,8 @@ _ENVIRONMENT = {
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "120",
     "RAY_TRAIN_METRICS_ENABLED": "0",
+    # Nobody takes this machine away from itself: one actor less to start (3 s of a core).
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -72,7 +74,7 @@ class LocalRay:
 
             if ray.is_initialized():
                 return
-            # Off the main thread Ray leaves SIGTERM alone, which is what we want, and warns of it.
+            # Off the main thread Ray sets no handler in Python, and warns of it; the driver minds signals itself.
             logging.getLogger("ray").setLevel(logging.ERROR)
             ray.init(
                 num_cpus=self.cpus,
