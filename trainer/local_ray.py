@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from trainer.hardware import available_cpus
 
@@ -83,6 +84,7 @@ class LocalRay:
                 logging_level="ERROR",
                 object_store_memory=100 * 1024 * 1024,
             )
+            self._coordinator = _start_coordinator()
             self._ready.set()
             self._end.wait()
             ray.shutdown()
@@ -90,6 +92,18 @@ class LocalRay:
             self._error = error
         finally:
             self._ready.set()
+
+
+def _start_coordinator() -> Any:
+    """Start the actor that Ray Train asks for resources, or None where this Ray has it elsewhere.
+
+    Ray Train starts it when it needs it and waits (3 s): earlier, it starts while the driver is still importing PyTorch.
+    """
+    try:
+        from ray.data._internal.cluster_autoscaler import get_or_create_autoscaling_coordinator
+    except ImportError:
+        return None
+    return get_or_create_autoscaling_coordinator()
 
 
 def _ensure_token() -> None:
