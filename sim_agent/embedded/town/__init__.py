@@ -1,0 +1,20 @@
+"""Towns: from a seed to a map, meshes, spawn points, signals and walkways that agree with each other."""
+
+from __future__ import annotations
+
+from sim_agent.embedded.town.build import build_town
+from sim_agent.embedded.town.from_map import town_from_opendrive
+from sim_agent.embedded.town.model import Bounds, Lamp, Signal, Town
+from sim_agent.embedded.town.plan import TOWNS, UNLISTED_TOWNS, TownPlan
+
+__all__ = [
+    "TOWNS",
+    "UNLISTED_TOWNS",
+    "Bounds",
+    "Lamp",
+    "Signal",
+    "Town",
+    "TownPlan",
+    "build_town",
+    "town_from_opendrive",
+]

@@ -1,0 +1,61 @@
+"""Puts a town together: network, map, surfaces, content, walkways."""
+
+from __future__ import annotations
+
+from sim_agent.embedded.scene import Mesh
+from sim_agent.embedded.town.blocks import find_blocks, ground_of
+from sim_agent.embedded.town.model import Bounds, Town
+from sim_agent.embedded.town.navmesh import write_navmesh
+from sim_agent.embedded.town.network import draw_network
+from sim_agent.embedded.town.opendrive import write_opendrive
+from sim_agent.embedded.town.plan import plan_of
+from sim_agent.embedded.town.scenery import Scenery
+from sim_agent.embedded.town.settle import block_kinds, settle
+from sim_agent.embedded.town.signals import place_signals
+from sim_agent.embedded.town.signposts import set_signposts
+from sim_agent.embedded.town.spawn import spawn_points
+from sim_agent.embedded.town.surface import lay_surfaces
+from sim_agent.embedded.town.terrain import lay_terrain
+from sim_agent.embedded.town.walkways import lay_walkways
+
+
+def build_town(name: str, seed: int = 0) -> Town:
+    """The town of this name, the same bytes for the same name and seed; another seed gives another town of its kind.
+
+    Args:
+        name: a key of `TOWNS`, or `Seed` and a number; what stands before a slash (Carla/Maps/Town01) does not matter.
+        seed: 0 or more.
+
+    Raises:
+        ValueError: when no town is called so.
+    """
+    plan, rng = plan_of(name, seed)
+    network = draw_network(plan, rng)
+    sites = place_signals(network)
+    scenery = Scenery()
+    lay_surfaces(scenery, network, rng)
+    blocks = find_blocks(network)
+    ground = ground_of(network, blocks)
+    kinds, parks = block_kinds(blocks, plan, rng)
+    lay_terrain(scenery, ground, kinds, rng)
+    set_signposts(scenery, ground, sites)
+    lamps = settle(scenery, network, blocks, ground, parks, plan, rng)
+    mesh, objects = scenery.finish()
+    short = name.rsplit("/", 1)[-1]
+    return Town(
+        name=short,
+        opendrive=write_opendrive(short, network, sites),
+        spawn_points=spawn_points(network),
+        navmesh=write_navmesh(lay_walkways(network)),
+        mesh=mesh,
+        objects=objects,
+        signals=tuple(site.signal for site in sites),
+        lamps=lamps,
+        bounds=bounds_of(mesh),
+    )
+
+
+def bounds_of(mesh: Mesh) -> Bounds:
+    """The box around all vertices."""
+    low, high = mesh.vertices.min(0).tolist(), mesh.vertices.max(0).tolist()
+    return Bounds((low[0], low[1], low[2]), (high[0], high[1], high[2]))

@@ -1,0 +1,358 @@
+"""From a plan to a road network: streets with cross-sections, and junctions with their turns, kerbs and right of way."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from sim_agent.embedded.town.geometry import Path, Place, join, signed_turn
+from sim_agent.embedded.town.plan import Section, TownPlan
+
+CORNER_RADIUS_M = 7.0
+"""Kerb radius at junctions: cars turn right without crossing into other lanes."""
+LEAD_M = 4.6
+"""From a junction's edge to where its kerbs begin to bend: room for the crosswalk."""
+MIN_STREET_M = 26.0
+FIRST_JUNCTION_ID = 1000
+FIRST_TURN_ID = 2000
+
+Node = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Street:
+    """A road between two junctions, on which right of the path is the direction of OpenDRIVE's negative lanes."""
+
+    road_id: int
+    path: Path
+    section: Section
+
+
+class Arm(NamedTuple):
+    """One street's end at a junction."""
+
+    street: Street
+    at_end: bool
+    """Whether the street's path ends here rather than starts."""
+    edge: Place
+    """Middle of the street at the junction's edge, heading away from the junction."""
+
+    @property
+    def inbound(self) -> Place:
+        """The same point, heading into the junction."""
+        return self.edge.turned(math.pi)
+
+    def lane_id(self, lane: int, inbound: bool) -> int:
+        """OpenDRIVE's lane id of the driving lane `lane` (1 is the innermost) that leads in or out of the junction."""
+        return -lane if inbound == self.at_end else lane
+
+    def street_s(self, ahead_m: float) -> float:
+        """The street's s, this many metres before the junction's edge."""
+        return self.street.path.length_m - ahead_m if self.at_end else ahead_m
+
+
+class Turn(NamedTuple):
+    """A connecting road of one lane: from a lane that leads in to a lane that leads out.
+
+    The path is the left edge of the lane.
+    """
+
+    road_id: int
+    arm_in: int
+    lane_in: int
+    arm_out: int
+    lane_out: int
+    path: Path
+    widths_m: tuple[float, float]
+    kind: str
+    """left, straight or right."""
+
+
+@dataclass(frozen=True)
+class Junction:
+    """Where three or four streets meet. Corner k is the kerb from arm k + 1, inbound, to arm k, the block on its right."""
+
+    junction_id: int
+    centre: tuple[float, float]
+    arms: tuple[Arm, ...]
+    turns: tuple[Turn, ...]
+    corners: tuple[Path, ...]
+    rule: str
+    """lights, stop, all_stop or yield."""
+    phases: tuple[int, ...]
+    """For each arm, the phase of the lights in which it is green; arms of an equal phase are green together."""
+    stem: int = -1
+    """The arm of a T-junction that ends here, -1 for X-junctions."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """The streets and junctions of a town."""
+
+    streets: tuple[Street, ...]
+    junctions: tuple[Junction, ...]
+    yellow_centre: bool
+
+
+@dataclass
+class _Grid:
+    """The bent grid before it becomes streets."""
+
+    at: dict[Node, tuple[float, float]]
+    turn: dict[Node, float]
+    edges: set[tuple[Node, Node]] = field(default_factory=set)
+
+    def neighbours(self, node: Node) -> list[Node]:
+        around = [(node[0] + 1, node[1]), (node[0], node[1] + 1), (node[0] - 1, node[1]), (node[0], node[1] - 1)]
+        return [other for other in around if _edge(node, other) in self.edges]
+
+    def heading(self, node: Node, other: Node) -> float:
+        return self.turn[node] + math.atan2(other[1] - node[1], other[0] - node[0])
+
+
+def _edge(a: Node, b: Node) -> tuple[Node, Node]:
+    return (a, b) if a < b else (b, a)
+
+
+def draw_network(plan: TownPlan, rng: np.random.Generator) -> Network:
+    """A network whose every lane leads on for ever; draws again until streets keep their distance and their radius.
+
+    Raises:
+        ValueError: when the plan's dials leave no room (streets too short, bends too sharp) in 40 drawings.
+    """
+    why = ""
+    for _ in range(40):
+        try:
+            return _draw(plan, rng)
+        except _NoRoomError as error:
+            why = str(error)
+    raise ValueError(f"the town plan leaves no room for its streets ({why}): widen spacing_m or lower bend_m")
+
+
+class _NoRoomError(Exception):
+    """A drawing that cannot be built."""
+
+
+def _draw(plan: TownPlan, rng: np.random.Generator) -> Network:
+    grid = _bent_grid(plan, rng)
+    sections = _sections(plan, rng)
+    chains = _chains(grid)
+    nodes = sorted({chain[0] for chain in chains} | {chain[-1] for chain in chains})
+    section_of = [
+        max((sections[_line(a, b)] for a, b in zip(c, c[1:], strict=False)), key=lambda s: s.back_m) for c in chains
+    ]
+    reach = {node: _reaches(grid, node, chains, section_of) for node in nodes}
+    streets = []
+    for k, (nodes_along, section) in enumerate(zip(chains, section_of, strict=True)):
+        first, last = nodes_along[0], nodes_along[-1]
+        start = Place(*grid.at[first], grid.heading(first, nodes_along[1])).moved(reach[first][k, False])
+        end = Place(*grid.at[last], grid.heading(last, nodes_along[-2])).moved(reach[last][k, True])
+        path = join(start, end.turned(math.pi), 8.0, max(plan.corner_m, section.back_m + 8.0))
+        if path.length_m < MIN_STREET_M or path.length_m > 400.0:
+            raise _NoRoomError(f"a street of {path.length_m:.0f} m")
+        if path.sharpest_radius_m() < section.back_m + 6.0:
+            raise _NoRoomError(f"a bend of {path.sharpest_radius_m():.0f} m")
+        streets.append(Street(k + 1, path, section))
+    _check_apart(streets)
+    junctions = []
+    next_turn = FIRST_TURN_ID
+    for number, node in enumerate(nodes):
+        arms = []
+        for street, nodes_along in zip(streets, chains, strict=True):
+            if nodes_along[0] == node:
+                arms.append(Arm(street, False, street.path.place(0.0)))
+            if nodes_along[-1] == node:
+                arms.append(Arm(street, True, street.path.place(street.path.length_m).turned(math.pi)))
+        arms.sort(key=lambda arm: signed_turn(0.0, arm.edge.heading_rad))
+        junction = _junction(plan, rng, FIRST_JUNCTION_ID + number, grid.at[node], tuple(arms), next_turn)
+        next_turn += len(junction.turns)
+        junctions.append(junction)
+    return Network(tuple(streets), tuple(junctions), plan.yellow_centre)
+
+
+def _bent_grid(plan: TownPlan, rng: np.random.Generator) -> _Grid:
+    phase = rng.uniform(0.0, 2.0 * math.pi, 4)
+    wave = 2.0 * math.pi / plan.wave_m
+    grid = _Grid({}, {})
+    for i in range(plan.columns):
+        for j in range(plan.rows):
+            u = (i - (plan.columns - 1) / 2.0) * plan.spacing_m[0]
+            v = (j - (plan.rows - 1) / 2.0) * plan.spacing_m[1]
+            x = u + plan.bend_m * math.sin(wave * v + phase[0]) + 0.5 * plan.bend_m * math.sin(wave * u + phase[1])
+            y = v + plan.bend_m * math.sin(wave * u + phase[2]) + 0.5 * plan.bend_m * math.sin(wave * v + phase[3])
+            x_by_v = plan.bend_m * wave * math.cos(wave * v + phase[0])
+            y_by_u = plan.bend_m * wave * math.cos(wave * u + phase[2])
+            x += plan.shift_m[0] + float(rng.uniform(-plan.loose, plan.loose))
+            y += plan.shift_m[1] + float(rng.uniform(-plan.loose, plan.loose))
+            grid.at[i, j] = (x, y)
+            grid.turn[i, j] = (math.atan(y_by_u) - math.atan(x_by_v)) / 2.0 + math.radians(
+                float(rng.uniform(-plan.loose, plan.loose))
+            )
+            for other in ((i - 1, j), (i, j - 1)):
+                if min(other) >= 0:
+                    grid.edges.add(_edge((i, j), other))
+    candidates = sorted(grid.edges)
+    dropped = 0
+    for k in rng.permutation(len(candidates)):
+        if dropped < plan.dropped and _may_drop(grid, *candidates[k]):
+            grid.edges.remove(candidates[k])
+            dropped += 1
+    return grid
+
+
+def _may_drop(grid: _Grid, a: Node, b: Node) -> bool:
+    """No dead end, and at the most one bend or pass-through in a row."""
+    for node, other in ((a, b), (b, a)):
+        rest = [n for n in grid.neighbours(node) if n != other]
+        if len(rest) < 2:
+            return False
+        opposite = (2 * node[0] - rest[0][0], 2 * node[1] - rest[0][1])
+        if len(rest) == 2 and rest[1] != opposite:
+            return False
+        if len(rest) == 2 and any(len(grid.neighbours(n)) < 3 for n in rest):
+            return False
+    return True
+
+
+def _line(a: Node, b: Node) -> tuple[str, int]:
+    return ("row", a[1]) if a[1] == b[1] else ("column", a[0])
+
+
+def _sections(plan: TownPlan, rng: np.random.Generator) -> dict[tuple[str, int], Section]:
+    lines = [("row", j) for j in range(plan.rows)] + [("column", i) for i in range(plan.columns)]
+    avenues = {lines[k] for k in rng.permutation(len(lines))[: plan.avenue_lines]}
+    sections = {}
+    for k, line in enumerate(lines):
+        choice = plan.avenues if line in avenues else plan.streets
+        sections[line] = choice[(k + int(rng.integers(len(choice)))) % len(choice)]
+    return sections
+
+
+def _chains(grid: _Grid) -> list[list[Node]]:
+    """Node after node from junction to junction; nodes of two arms are passed through."""
+    junctions = [node for node in sorted(grid.at) if len(grid.neighbours(node)) >= 3]
+    chains = []
+    for node in junctions:
+        for other in grid.neighbours(node):
+            along = [node, other]
+            while len(grid.neighbours(along[-1])) == 2:
+                along.append(next(n for n in grid.neighbours(along[-1]) if n != along[-2]))
+            if along[-1] == node:
+                raise _NoRoomError("a street that ends where it starts")
+            if along <= along[::-1]:
+                chains.append(along)
+    return chains
+
+
+def _reaches(
+    grid: _Grid, node: Node, chains: list[list[Node]], section_of: list[Section]
+) -> dict[tuple[int, bool], float]:
+    """For each arm (chain, whether it ends here): from the node to the junction's edge, as the kerbs' radius demands."""
+    arms = []
+    for k, chain in enumerate(chains):
+        if chain[0] == node:
+            arms.append((grid.heading(node, chain[1]), k, False))
+        if chain[-1] == node:
+            arms.append((grid.heading(node, chain[-2]), k, True))
+    arms.sort(key=lambda arm: signed_turn(0.0, arm[0]))
+    reach = {(k, at_end): LEAD_M + 4.0 for _, k, at_end in arms}
+    for first, second in zip(arms, arms[1:] + arms[:1], strict=True):
+        gap = (second[0] - first[0]) % (2.0 * math.pi)
+        if gap > math.radians(150.0):
+            continue
+        if gap < math.radians(55.0):
+            raise _NoRoomError(f"arms {math.degrees(gap):.0f} degrees apart")
+        half_a, half_b = section_of[first[1]].kerb_m, section_of[second[1]].kerb_m
+        tangent = CORNER_RADIUS_M / math.tan(gap / 2.0)
+        for (_, k, at_end), own, other in ((first, half_a, half_b), (second, half_b, half_a)):
+            needed = (other + own * math.cos(gap)) / math.sin(gap) + tangent + LEAD_M
+            reach[k, at_end] = max(reach[k, at_end], needed)
+    return reach
+
+
+def _check_apart(streets: list[Street]) -> None:
+    """Streets, sidewalks included, must not touch each other between junctions."""
+    samples = []
+    for street in streets:
+        s = np.arange(12.0, street.path.length_m - 12.0, 4.0)
+        samples.append(street.path.beside(s, np.zeros(len(s))))
+    for k, first in enumerate(samples):
+        for other in range(k + 1, len(samples)):
+            second = samples[other]
+            if not len(first) or not len(second):
+                continue
+            gap = float(np.sqrt(((first[:, None] - second[None]) ** 2).sum(-1).min()))
+            if gap < streets[k].section.back_m + streets[other].section.back_m:
+                raise _NoRoomError(f"streets {gap:.0f} m apart")
+
+
+def _junction(
+    plan: TownPlan,
+    rng: np.random.Generator,
+    junction_id: int,
+    centre: tuple[float, float],
+    arms: tuple[Arm, ...],
+    first_turn: int,
+) -> Junction:
+    corners = []
+    for k, arm in enumerate(arms):
+        other = arms[(k + 1) % len(arms)]
+        start = other.inbound.moved(0.0, other.street.section.kerb_m)
+        end = arm.edge.moved(0.0, arm.street.section.kerb_m)
+        bends = abs(signed_turn(start.heading_rad, end.heading_rad)) > math.radians(30.0)
+        corners.append(join(start, end, 0.0 if bends else LEAD_M, CORNER_RADIUS_M if bends else math.inf))
+    stem = -1
+    if len(arms) == 3:
+        straightness = [
+            abs(abs(signed_turn(arms[k - 1].edge.heading_rad, arms[k - 2].edge.heading_rad)) - math.pi)
+            for k in range(3)
+        ]
+        stem = int(np.argmin(straightness))
+    draw = float(rng.random())
+    wide = any(arm.street.section.lanes > 1 for arm in arms)
+    if len(arms) == 4:
+        rule = "all_stop" if draw < plan.unlit_crossings and not wide else "lights"
+        # As CARLA's own: with opposite arms together, those who turn left wait for each other, at times for ever.
+        phases: tuple[int, ...] = (0, 1, 2, 3)
+    else:
+        rule = "lights" if draw < plan.lit_tees or wide else "stop" if draw < (1.0 + plan.lit_tees) / 2.0 else "yield"
+        phases = (0, 1, 2)
+    return Junction(junction_id, centre, arms, tuple(_turns(arms, first_turn)), tuple(corners), rule, phases, stem)
+
+
+def _turns(arms: tuple[Arm, ...], first_turn: int) -> list[Turn]:
+    turns: list[Turn] = []
+    for a, arm_in in enumerate(arms):
+        ways = {}
+        for b, arm_out in enumerate(arms):
+            if a != b:
+                angle = signed_turn(arm_in.inbound.heading_rad, arm_out.edge.heading_rad)
+                ways["straight" if abs(angle) < math.radians(45.0) else "right" if angle > 0 else "left"] = b
+        lanes = arm_in.street.section.lanes
+        for kind in sorted(ways):
+            arm_out = arms[ways[kind]]
+            for lane_in, lane_out in _lane_pairs(kind, lanes, arm_out.street.section.lanes, ways):
+                width_in, width_out = arm_in.street.section.lane_m, arm_out.street.section.lane_m
+                start = arm_in.inbound.moved(0.0, (lane_in - 1) * width_in)
+                end = arm_out.edge.moved(0.0, (lane_out - 1) * width_out)
+                path = join(start, end, {"right": LEAD_M, "left": 2.0, "straight": 1.0}[kind])
+                road_id = first_turn + len(turns)
+                turns.append(Turn(road_id, a, lane_in, ways[kind], lane_out, path, (width_in, width_out), kind))
+    return turns
+
+
+def _lane_pairs(kind: str, lanes_in: int, lanes_out: int, ways: dict[str, int]) -> list[tuple[int, int]]:
+    """Left turns from the innermost lane, right turns from the outermost, straight on from all."""
+    if kind == "left":
+        return [(1, 1)]
+    if kind == "right":
+        return [(lanes_in, lanes_out)]
+    if lanes_in <= lanes_out:
+        shift = lanes_out - lanes_in
+        return [(lane, lane + extra) for lane in range(1, lanes_in + 1) for extra in range(shift + 1)]
+    pairs = [(lanes_in - k, lanes_out - k) for k in range(lanes_out)]
+    # Without a left turn the inner lanes would end here, so they merge.
+    return pairs if "left" in ways else pairs + [(lane, 1) for lane in range(1, lanes_in - lanes_out + 1)]

@@ -1,0 +1,223 @@
+"""Asphalt, kerbs, sidewalks and paint, cut from the same curves as the map."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim_agent.embedded.pose import Pose
+from sim_agent.embedded.scene import Material, Tag
+from sim_agent.embedded.town.geometry import Array, Path
+from sim_agent.embedded.town.marks import (
+    CROSSWALK_M,
+    LINE_M,
+    STOP_LINE_M,
+    Border,
+    crossed_arms,
+    dashes,
+    street_borders,
+)
+from sim_agent.embedded.town.network import Arm, Junction, Network, Street
+from sim_agent.embedded.town.scenery import Scenery
+from sim_agent.embedded.town.shapes import quads, sheet, wall_band
+
+SIDEWALK_M = 0.15
+"""Height of the sidewalks over the road."""
+PAINT_M = 0.015
+"""Height of markings over the asphalt: enough to be seen first, too little to be seen from the side."""
+KERB_STONE_M = 0.18
+STEP_M = 4.0
+"""Longest piece of a surface: float32 edge functions of a rasteriser stay exact."""
+WHITE = (0.92, 0.92, 0.9)
+YELLOW = (0.88, 0.66, 0.16)
+_DOUBLE_M = 0.12
+"""Half the distance between the middles of a double line."""
+
+
+def lay_surfaces(scenery: Scenery, network: Network, rng: np.random.Generator) -> None:
+    """Road, sidewalk and marking objects of every street and junction."""
+    for street in network.streets:
+        tint = 0.78 + 0.22 * float(rng.random())
+        _lay_street(scenery, street, street_borders(street, network.yellow_centre), tint, rng)
+    zebra = rng.random(len(network.junctions)) < 0.6
+    crossed = crossed_arms(network)
+    for number, junction in enumerate(network.junctions):
+        _lay_junction(scenery, junction, 0.78 + 0.22 * float(rng.random()), rng)
+        arms = [arm for n, arm in crossed if n == number]
+        _paint_junction(scenery, junction, arms, bool(zebra[number]) or junction.rule == "yield")
+
+
+def street_columns(street: Street) -> Array:
+    """Offsets to the right of the path at which the asphalt is divided: kerbs and lane borders."""
+    section = street.section
+    right = [lane * section.lane_m for lane in range(section.lanes + 1)]
+    if section.parking_m:
+        right.append(section.kerb_m)
+    return np.array([-offset for offset in right[:0:-1]] + right)
+
+
+def _speckled(shape: tuple[int, ...], tint: float, rng: np.random.Generator) -> Array:
+    """Grey with patches, one colour a vertex: asphalt is not of one piece."""
+    grey = tint * (1.0 + 0.1 * (rng.random(shape) - 0.5))
+    return np.stack([grey, grey, grey * 0.985], -1)
+
+
+def _lay_street(
+    scenery: Scenery, street: Street, borders: tuple[Border, ...], tint: float, rng: np.random.Generator
+) -> None:
+    path, section = street.path, street.section
+    middle = path.place(path.length_m / 2.0)
+    pose = Pose(middle.x_m, middle.y_m, 0.0, 0.0, middle.yaw_deg, 0.0)
+    s = path.stations(STEP_M)
+    columns = street_columns(street)
+    points = np.stack([path.beside(s, offset) for offset in columns], 1)
+    scenery.open(f"Road_{street.road_id}", Tag.ROAD, pose)
+    sheet(scenery.builder, points, 0.0, Tag.ROAD, Material.ASPHALT, _speckled(points.shape[:2], tint, rng))
+    scenery.open(f"RoadLine_{street.road_id}", Tag.ROAD_LINE, pose)
+    for border in borders:
+        _paint_border(scenery, path, border)
+    _, _, heading = path.at(s)
+    rightward = np.column_stack([-np.sin(heading), np.cos(heading)])
+    width = np.full(len(s), section.sidewalk_m)
+    for sign in (1, -1):
+        scenery.open(f"Sidewalk_{street.road_id}", Tag.SIDEWALK, pose)
+        kerb = points[:, -1 if sign > 0 else 0]
+        _lay_sidewalk(scenery, kerb[::sign], sign * rightward[::sign], width)
+
+
+def _lay_sidewalk(scenery: Scenery, kerb: Array, inward: Array, width_m: Array) -> None:
+    """Kerb and paving along (N, 2) points of the kerb, with the block on the right, where `inward` (N, 2) points."""
+
+    def beside(offset_m: Array | float) -> Array:
+        return kerb + inward * np.reshape(offset_m, (-1, 1))
+
+    stone = beside(KERB_STONE_M)
+    grey = (0.72, 0.72, 0.7)
+    wall_band(scenery.builder, kerb, 0.0, SIDEWALK_M, Tag.SIDEWALK, Material.CONCRETE, grey)
+    sheet(scenery.builder, np.stack([kerb, stone], 1), SIDEWALK_M, Tag.SIDEWALK, Material.CONCRETE, grey)
+    rows = 1 + math.ceil((float(width_m.max()) - KERB_STONE_M) / STEP_M)
+    steps = [KERB_STONE_M + (width_m - KERB_STONE_M) * k / (rows - 1) for k in range(rows)]
+    paving = np.stack([beside(step) for step in steps], 1)
+    sheet(scenery.builder, paving, SIDEWALK_M, Tag.SIDEWALK, Material.PAVING, (0.8, 0.79, 0.77))
+
+
+def _ribbon(
+    scenery: Scenery, path: Path, start_m: float, end_m: float, right_m: float, colour: tuple[float, ...]
+) -> None:
+    s = path.stations(STEP_M, (start_m, end_m))
+    s = s[(s >= start_m - 1e-9) & (s <= end_m + 1e-9)]
+    if len(s) < 2:
+        return
+    points = np.stack([path.beside(s, right_m - LINE_M / 2.0), path.beside(s, right_m + LINE_M / 2.0)], 1)
+    sheet(scenery.builder, points, PAINT_M, Tag.ROAD_LINE, Material.MARKING, colour)
+
+
+def _dashed(scenery: Scenery, path: Path, ends_m: Array, right_m: float, colour: tuple[float, ...]) -> None:
+    """Dashes of three pieces each: metre by metre they follow the sharpest bend within half a centimetre."""
+    s = ends_m[:, :1] + (ends_m[:, 1:] - ends_m[:, :1]) * np.linspace(0.0, 1.0, 4)
+    left, right = (path.beside(s.ravel(), right_m + side).reshape(-1, 4, 2) for side in (-LINE_M / 2.0, LINE_M / 2.0))
+    corners = np.stack([left[:, :-1], left[:, 1:], right[:, 1:], right[:, :-1]], 2).reshape(-1, 4, 2)
+    solid = np.concatenate([corners, np.full((len(corners), 4, 1), PAINT_M)], -1)
+    quads(scenery.builder, solid, Tag.ROAD_LINE, Material.MARKING, colour)
+
+
+def _paint_border(scenery: Scenery, path: Path, border: Border) -> None:
+    colour = YELLOW if border.colour == "yellow" else WHITE
+    for run in border.runs:
+        if run.kind == "solid":
+            _ribbon(scenery, path, run.start_m, run.end_m, border.right_m, colour)
+        elif run.kind == "solid solid":
+            for side in (-_DOUBLE_M, _DOUBLE_M):
+                _ribbon(scenery, path, run.start_m, run.end_m, border.right_m + side, colour)
+        elif run.kind == "broken":
+            _dashed(scenery, path, np.array(dashes(run)).reshape(-1, 2), border.right_m, colour)
+
+
+def junction_outline(junction: Junction, step_m: float) -> Array:
+    """(N, 2) the junction's edge, turning to the right: across arm 0, along its right kerb to arm 1, and so on."""
+    parts = []
+    for arm, corner in zip(junction.arms, junction.corners, strict=True):
+        for offset in street_columns(arm.street)[:-1]:
+            place = arm.edge.moved(0.0, float(offset))
+            parts.append(np.array([[place.x_m, place.y_m]]))
+        s = corner.stations(step_m, CROSSWALK_M)[::-1]
+        parts.append(corner.beside(s, 0.0)[:-1])
+    return np.concatenate(parts)
+
+
+def _lay_junction(scenery: Scenery, junction: Junction, tint: float, rng: np.random.Generator) -> None:
+    centre = np.array(junction.centre)
+    pose = Pose(*junction.centre, 0.0, 0.0, junction.arms[0].edge.yaw_deg, 0.0)
+    edge = junction_outline(junction, STEP_M / 2.0)
+    edge = np.concatenate([edge, edge[:1]])
+    # Outside in, with the outline turning right: what `sheet` calls left to right and ahead.
+    rings = np.stack([centre + (edge - centre) * f for f in (1.0, 0.75, 0.5, 0.25)], 1)
+    scenery.open(f"Road_{junction.junction_id}", Tag.ROAD, pose)
+    colour = _speckled(rings.shape[:2], tint, rng)
+    colour[-1] = colour[0]
+    sheet(scenery.builder, rings, 0.0, Tag.ROAD, Material.ASPHALT, colour)
+    hub = np.column_stack([np.concatenate([rings[:-1, -1], [centre]]), np.zeros(len(edge))])
+    rim = np.arange(len(edge) - 1)
+    fan = np.stack([rim, (rim + 1) % len(rim), np.full(len(rim), len(rim))], -1)
+    tints = np.concatenate([colour[:-1, -1], colour[:1, -1]])
+    scenery.builder.add(hub, fan, Tag.ROAD, Material.ASPHALT, tints, (0.0, 0.0, 1.0), hub[:, :2])
+    for k, corner in enumerate(junction.corners):
+        scenery.open(f"Sidewalk_{junction.junction_id}", Tag.SIDEWALK, pose)
+        s, width = corner_widths(junction, k, STEP_M / 2.0)
+        _, _, heading = corner.at(s)
+        inward = np.column_stack([-np.sin(heading), np.cos(heading)])
+        _lay_sidewalk(scenery, corner.beside(s, 0.0), inward, width)
+
+
+def corner_widths(junction: Junction, k: int, step_m: float) -> tuple[Array, Array]:
+    """Stations along corner k, and how wide the sidewalk is at each: from one street's width to the other's."""
+    corner = junction.corners[k]
+    first = junction.arms[(k + 1) % len(junction.arms)].street.section.sidewalk_m
+    last = junction.arms[k].street.section.sidewalk_m
+    ends = [*CROSSWALK_M, corner.length_m - CROSSWALK_M[0], corner.length_m - CROSSWALK_M[1]]
+    s = corner.stations(step_m, ends)
+    return s, first + (last - first) * s / corner.length_m
+
+
+def _paint_junction(scenery: Scenery, junction: Junction, crossed: list[int], zebra: bool) -> None:
+    pose = Pose(*junction.centre, 0.0, 0.0, junction.arms[0].edge.yaw_deg, 0.0)
+    scenery.open(f"RoadLine_{junction.junction_id}", Tag.ROAD_LINE, pose)
+    flat: list[Array] = []
+    for k, arm in enumerate(junction.arms):
+        section = arm.street.section
+        if junction.rule in ("lights", "all_stop") or k == junction.stem:
+            end = section.lanes * section.lane_m - 0.12
+            flat.extend(_stop_line(arm, 0.3, end, dashed=junction.rule == "yield"))
+        if k in crossed:
+            flat.extend(_crosswalk(arm, zebra))
+    corners = np.array(flat).reshape(-1, 4, 2)
+    solid = np.concatenate([corners, np.full((*corners.shape[:2], 1), PAINT_M)], -1)
+    quads(scenery.builder, solid, Tag.ROAD_LINE, Material.MARKING, WHITE)
+
+
+def _patch(arm: Arm, ahead_m: tuple[float, float], right_m: tuple[float, float]) -> Array:
+    """(4, 2) corners of a rectangle in the axes of the traffic that comes in by this arm, seen from above."""
+    inbound = arm.inbound
+    around = ((ahead_m[0], right_m[0]), (ahead_m[1], right_m[0]), (ahead_m[1], right_m[1]), (ahead_m[0], right_m[1]))
+    return np.array([inbound.moved(a, r)[:2] for a, r in around])
+
+
+def _stop_line(arm: Arm, start_m: float, end_m: float, dashed: bool) -> list[Array]:
+    ahead = (-STOP_LINE_M[1], -STOP_LINE_M[0])
+    count = 4 if dashed else math.ceil((end_m - start_m) / STEP_M)
+    step = (end_m - start_m) / count
+    used = 0.6 * step if dashed else step
+    return [_patch(arm, ahead, (start_m + k * step, start_m + k * step + used)) for k in range(count)]
+
+
+def _crosswalk(arm: Arm, zebra: bool) -> list[Array]:
+    half = arm.street.section.kerb_m - 0.3
+    if zebra:
+        count = int((2.0 * half + 0.5) // 1.0)
+        first = -(count - 0.5) / 2.0
+        return [_patch(arm, CROSSWALK_M, (first + k, first + k + 0.5)) for k in range(count)]
+    pieces = math.ceil(2.0 * half / STEP_M)
+    edges = np.linspace(-half, half, pieces + 1)
+    lines = ((CROSSWALK_M[0], CROSSWALK_M[0] + 0.25), (CROSSWALK_M[1] - 0.25, CROSSWALK_M[1]))
+    return [_patch(arm, line, (edges[k], edges[k + 1])) for line in lines for k in range(pieces)]

@@ -1,0 +1,125 @@
+"""The ground under everything that is not street: grass, yards and the land around, in pieces that fit the streets."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sim_agent.embedded.pose import Pose
+from sim_agent.embedded.scene import Material, Tag
+from sim_agent.embedded.town.blocks import Ground
+from sim_agent.embedded.town.geometry import Array
+from sim_agent.embedded.town.scenery import Scenery
+
+GROUND_M = 0.1
+"""Between road and sidewalk: the ground's pieces end under the sidewalks, which hide their ragged edge."""
+_BED_M = -0.6
+"""A second ground below, so that no gap between the pieces of the first shows the sky."""
+_SIZES_M = (12.0, 6.0, 3.0, 1.5, 0.75)
+_FAR_M = 700.0
+"""The land ends here: a metre and a half above it the edge is an eighth of a degree below the horizon."""
+
+GRASS, YARD, GRAVEL = "grass", "yard", "gravel"
+_LOOKS = {
+    GRASS: ("Terrain", Tag.TERRAIN, Material.GRASS, (0.72, 0.8, 0.62)),
+    YARD: ("Ground", Tag.GROUND, Material.CONCRETE, (0.62, 0.61, 0.58)),
+    GRAVEL: ("Terrain", Tag.TERRAIN, Material.SOIL, (0.7, 0.66, 0.58)),
+}
+
+
+def lay_terrain(
+    scenery: Scenery, ground: Ground, kinds: dict[int, str], rng: np.random.Generator, z_m: float = GROUND_M
+) -> None:
+    """Ground of each block in its kind (keys as in `Ground.face`), the land around, and the bed below."""
+    squares = _squares(ground)
+    middle = squares[:, :2] + squares[:, 2:] / 2.0
+    rows, columns = ground.cells(middle)
+    face = ground.face[rows, columns]
+    high = ground.high
+    for number in np.unique(face):
+        here = squares[face == number]
+        name, tag, material, colour = _LOOKS[kinds.get(int(number), GRASS)]
+        spot = middle[face == number].mean(0)
+        scenery.open(name, tag, Pose(float(spot[0]), float(spot[1]), z_m))
+        _flat(scenery, here, z_m, tag, material, colour, rng)
+    centre = (ground.low + high) / 2.0
+    _, tag, material, colour = _LOOKS[GRASS]
+    scenery.open("Terrain", Tag.TERRAIN, Pose(float(centre[0]), float(centre[1]), z_m))
+    _flat(scenery, _around(ground.low, high), z_m, tag, material, colour, rng)
+    scenery.open("Terrain", Tag.TERRAIN, Pose(float(centre[0]), float(centre[1]), _BED_M))
+    _flat(scenery, _tiles(ground.low, high, 12.0), _BED_M, tag, Material.SOIL, colour, rng)
+
+
+def _squares(ground: Ground) -> Array:
+    """(N, 3) x, y and size of squares that cover all ground beside the streets and keep off the asphalt."""
+    asphalt, open_land = ground.asphalt, ~ground.street
+    parts = []
+    todo = np.ones((1, 1), bool)
+    for level, size_m in enumerate(_SIZES_M):
+        cells = round(size_m / ground.cell_m)
+        has_asphalt, has_land = _blocks(asphalt, cells), _blocks(open_land, cells)
+        if level == 0:
+            todo = np.ones(has_land.shape, bool)
+            near = _blocks(ground.street, cells)
+            for _ in range(2):
+                near[1:] |= near[:-1].copy()
+                near[:-1] |= near[1:].copy()
+                near[:, 1:] |= near[:, :-1].copy()
+                near[:, :-1] |= near[:, 1:].copy()
+            whole = todo & has_land & ~has_asphalt & ~near
+            split = todo & has_land & ~whole
+        else:
+            todo = np.repeat(np.repeat(split, 2, 0), 2, 1)
+            whole = todo & has_land & ~has_asphalt
+            split = todo & has_land & has_asphalt
+        rows, columns = np.nonzero(whole)
+        corner = ground.low + np.column_stack([columns, rows]) * size_m
+        parts.append(np.column_stack([corner, np.full(len(corner), size_m)]))
+    return np.concatenate(parts)
+
+
+def _blocks(mask: npt.NDArray[np.bool_], cells: int) -> npt.NDArray[np.bool_]:
+    rows, columns = mask.shape[0] // cells, mask.shape[1] // cells
+    square = mask[: rows * cells, : columns * cells].reshape(rows, cells, columns, cells)
+    return np.asarray(square.any((1, 3)), bool)
+
+
+def _tiles(low: Array, high: Array, size_m: float) -> Array:
+    x, y = np.meshgrid(np.arange(low[0], high[0] - 1e-6, size_m), np.arange(low[1], high[1] - 1e-6, size_m))
+    return np.column_stack([x.ravel(), y.ravel(), np.full(x.size, size_m)])
+
+
+def _around(low: Array, high: Array) -> Array:
+    """Large squares around the raster, as far as the eye reaches."""
+    size = 24.0
+    count = int(_FAR_M // size)
+    x = low[0] + size * np.arange(-count, count + round((high[0] - low[0]) / size))
+    y = low[1] + size * np.arange(-count, count + round((high[1] - low[1]) / size))
+    gx, gy = np.meshgrid(x, y)
+    inside = (gx >= low[0] - 1e-6) & (gx < high[0] - 1e-6) & (gy >= low[1] - 1e-6) & (gy < high[1] - 1e-6)
+    return np.column_stack([gx[~inside], gy[~inside], np.full(int((~inside).sum()), size)])
+
+
+def _flat(
+    scenery: Scenery,
+    squares: Array,
+    z_m: float,
+    tag: Tag,
+    material: Material,
+    colour: tuple[float, float, float],
+    rng: np.random.Generator,
+) -> None:
+    unit = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
+    corners = squares[:, None, :2] + unit * squares[:, None, 2:]
+    points = np.concatenate([corners, np.full((*corners.shape[:2], 1), z_m)], -1).reshape(-1, 3)
+    # The shade comes from where a corner is, so that neighbours agree on it and no seam shows.
+    waves = rng.uniform(0.0, 6.28, 3)
+    shade = (
+        1.0
+        + 0.07 * np.sin(points[:, 0] / 17.0 + waves[0]) * np.sin(points[:, 1] / 13.0 + waves[1])
+        + 0.05 * np.sin((points[:, 0] + points[:, 1]) / 5.3 + waves[2])
+    )
+    first = 4 * np.arange(len(squares))[:, None]
+    triangles = (first + np.array([[0, 1, 2, 0, 2, 3]])).reshape(-1, 3)
+    tint = np.clip(shade[:, None] * np.asarray(colour), 0.0, 1.0)
+    scenery.builder.add(points, triangles, tag, material, tint, (0.0, 0.0, 1.0), points[:, :2])
