@@ -1,0 +1,20 @@
+"""Pictures, labels and depth of the town, and rays into it, on the CPU alone."""
+
+from sim_agent.embedded.render.camera import FAR_M, Camera, Pictures
+from sim_agent.embedded.render.encodings import depth_bgra, instance_bgra, semantic_bgra
+from sim_agent.embedded.render.raycast import Hits, RayCaster
+from sim_agent.embedded.render.renderer import Renderer
+from sim_agent.embedded.render.warm import warm_up
+
+__all__ = [
+    "FAR_M",
+    "Camera",
+    "Hits",
+    "Pictures",
+    "RayCaster",
+    "Renderer",
+    "depth_bgra",
+    "instance_bgra",
+    "semantic_bgra",
+    "warm_up",
+]

@@ -1,0 +1,59 @@
+"""Arrays that are written anew for each picture and kept for the next."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim_agent.embedded.render import raster
+from sim_agent.embedded.scene import Floats, Ints
+
+
+class Records:
+    """Where projection writes; grows to the largest view so far."""
+
+    def __init__(self) -> None:
+        self._allocate(0)
+
+    def _allocate(self, count: int) -> None:
+        self.lines = np.empty((count, raster.LINES))
+        self.planes = np.empty((count, raster.PLANE))
+        self.bounds = np.empty((count, raster.BOUNDS), np.int32)
+        self.sources = np.empty((count, 2), np.int32)
+        self.members = np.empty(count, np.int32)
+
+    def sort(self, chunks: Ints, bands: int, band_rows: int) -> Ints:
+        """(bands + 1,) where each band's records begin in `members`."""
+        starts = np.empty(bands + 1, np.int32)
+        count = raster.sort_into_bands(self.bounds, chunks, band_rows, starts, self.members)
+        if count > len(self.members):
+            self.members = np.empty(count + count // 4, np.int32)
+            raster.sort_into_bands(self.bounds, chunks, band_rows, starts, self.members)
+        return starts
+
+    def reserve(self, count: int) -> None:
+        """Makes room for `count` records; what was there is lost."""
+        if count > len(self.lines):
+            self._allocate(count + count // 4)
+
+
+class Workplace:
+    """One thread's buffers."""
+
+    def __init__(self) -> None:
+        self._inverse_depth = np.empty(0, np.float32)
+        self._records = np.empty(0, np.int32)
+        self._light = np.empty(0, np.float32)
+
+    def buffers(self, rows: int, width: int, samples: int) -> tuple[Floats, Ints, Floats]:
+        """(rows * samples, width) inverse depths and records, (rows, width, 3) light."""
+        count = rows * samples * width
+        if len(self._records) < count:
+            self._inverse_depth, self._records = np.empty(count, np.float32), np.empty(count, np.int32)
+        if len(self._light) < rows * width * 3:
+            self._light = np.empty(rows * width * 3, np.float32)
+        shape = (rows * samples, width)
+        return (
+            self._inverse_depth[:count].reshape(shape),
+            self._records[:count].reshape(shape),
+            self._light[: rows * width * 3].reshape(rows, width, 3),
+        )
