@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from trainer.config import nearest
 from trainer.errors import UserError
@@ -20,19 +20,19 @@ VERBS: dict[str, tuple[str, str]] = {
 """Verb -> (module:function, one line). The function takes the arguments after the verb and returns the exit code."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb. Exit codes: 0 good, 1 failed (one sentence on stderr), 2 wrong arguments, 130 interrupted."""
+def main(argv: Sequence[str] | None = None, verbs: Mapping[str, tuple[str, str]] = VERBS) -> int:
+    """Run one of `verbs`. Exit codes: 0 good, 1 failed (one sentence on stderr), 2 wrong arguments, 130 interrupted."""
     args = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in args
     args = [a for a in args if a != "--debug"]
     if not args or args[0] in ("-h", "--help"):
-        print(_usage())
+        print(_usage(verbs))
         return 0 if args else 2
     verb, rest = args[0], args[1:]
-    if verb not in VERBS:
-        print(f"carla-unet: there is no verb {verb!r}; {nearest(verb, VERBS)}", file=sys.stderr)
+    if verb not in verbs:
+        print(f"carla-unet: there is no verb {verb!r}; {nearest(verb, verbs)}", file=sys.stderr)
         return 2
-    module, function = VERBS[verb][0].split(":")
+    module, function = verbs[verb][0].split(":")
     try:
         return int(getattr(importlib.import_module(module), function)(rest))
     except UserError as error:
@@ -47,9 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _usage() -> str:
-    width = max(map(len, VERBS))
+def _usage(verbs: Mapping[str, tuple[str, str]]) -> str:
+    width = max(map(len, verbs))
     lines = ["usage: python launch.py VERB ...   (installed: carla-unet VERB ...)", ""]
-    lines += [f"  {verb:<{width}}  {line}" for verb, (_, line) in VERBS.items()]
+    lines += [f"  {verb:<{width}}  {line}" for verb, (_, line) in verbs.items()]
     lines += ["", "VERB --help shows its arguments with units and defaults; --debug shows tracebacks."]
     return "\n".join(lines)

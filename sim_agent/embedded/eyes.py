@@ -1,0 +1,79 @@
+"""What draws a town and what casts rays in it, made beside the server's own thread, so that calls are answered meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from sim_agent.embedded.town import Town
+
+if TYPE_CHECKING:
+    from sim_agent.embedded.render import RayCaster, Renderer
+
+
+class Eyes:
+    """The renderer and the ray caster of one town at a time; for one thread."""
+
+    def __init__(self, quality: str, threads: int, say: Callable[[str], None]):
+        self._quality, self._threads, self._say = quality, threads, say
+        self._maker = ThreadPoolExecutor(1, "eyes")
+        self._renderer: Future[Renderer] = Future()
+        self._ray_caster: Future[RayCaster] = Future()
+        self._town: Town | None = None
+
+    def open_on(self, town: Town) -> None:
+        """Begin to make what sees this town; what saw another is given up. The same town is not made twice."""
+        if town is self._town:
+            return
+        self._close_renderer()
+        self._town = town
+        self._renderer = self._maker.submit(self._make_renderer, town)
+        self._ray_caster = self._maker.submit(_make_ray_caster, town)
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether `renderer` returns at once."""
+        return self._renderer.done()
+
+    @property
+    def can_cast(self) -> bool:
+        """Whether `ray_caster` returns at once."""
+        return self._ray_caster.done()
+
+    def renderer(self) -> Renderer:
+        """The town's renderer; waits until it is there."""
+        return self._renderer.result()
+
+    def ray_caster(self) -> RayCaster:
+        """The town's ray caster; waits until it is there."""
+        return self._ray_caster.result()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._close_renderer()
+        self._maker.shutdown(wait=True, cancel_futures=True)
+
+    def _close_renderer(self) -> None:
+        self._ray_caster.cancel()
+        if not self._renderer.cancel():
+            self._renderer.add_done_callback(_close)
+
+    def _make_renderer(self, town: Town) -> Renderer:
+        from sim_agent.embedded.models import actor_models
+        from sim_agent.embedded.render import Renderer
+
+        self._say(f"{town.name}: preparing the cameras ...")
+        return Renderer(town.mesh, actor_models(), self._quality, self._threads)
+
+
+def _make_ray_caster(town: Town) -> RayCaster:
+    from sim_agent.embedded.models import actor_models
+    from sim_agent.embedded.render import RayCaster
+
+    return RayCaster(town.mesh, actor_models())
+
+
+def _close(made: Future[Renderer]) -> None:
+    if not made.cancelled() and made.exception() is None:
+        made.result().close()
