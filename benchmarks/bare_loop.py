@@ -1,9 +1,9 @@
 """The reference: the network of a recipe in a bare DDP loop under torchrun, without Ray, checkpoints or validation.
 
-    torchrun --nproc-per-node 2 benchmarks/bare_loop.py CACHE STEPS OUT.json [--plain]
+    torchrun --nproc-per-node 2 benchmarks/bare_loop.py CACHE STEPS OUT.json [--plain] [--batch 8]
 
 CACHE is a packed cache that a training run left. `--plain` leaves augmentation and averaged weights out as well, so that
-what they cost shows too.
+what they cost shows too; `--batch` is the global batch, the recipe's if not given.
 """
 
 import dataclasses
@@ -36,8 +36,9 @@ def main() -> None:
     rank, workers = dist.get_rank(), dist.get_world_size()
     packed = open_packed(cache)
     config = build(TrainConfig, load_yaml(configs_dir() / "train.yaml"), "train.yaml")
+    batch = int(sys.argv[sys.argv.index("--batch") + 1]) if "--batch" in sys.argv else config.batch
     recipe = resolve(
-        dataclasses.replace(config, steps=steps),
+        dataclasses.replace(config, steps=steps, batch=batch),
         load_preset(config.network),
         len(packed.keys),
         packed.images.shape[1:3],

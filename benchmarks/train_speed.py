@@ -2,7 +2,8 @@
 
     python benchmarks/train_speed.py --data DIR [--steps 60] [--rounds 3] [--json FILE]
 
-Variants take turns, so that a drifting machine slows all alike; a ratio is the median over rounds.
+Variants take turns, so that a drifting machine slows all alike; a ratio is the median over rounds. What the machine
+itself allows is measured too: two bare loops side by side that never talk, each with half of the batch, against one.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,7 +21,7 @@ MARKS = {"two workers : one worker": 1.85, "two workers : bare torchrun": 0.97}
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_TOP_PAD_": "268435456"}
 
 
-def ours(data: Path, storage: Path, name: str, workers: int, steps: int) -> tuple[float, float]:
+def ours(data: Path, storage: Path, name: str, workers: int, steps: int, *more: str) -> tuple[float, float]:
     """(pictures/s, seconds from the command to the first step) of one training run."""
     command = [sys.executable, str(ROOT / "launch.py"), "train", "--data", str(data), "--storage", str(storage)]
     command += [
@@ -31,6 +33,7 @@ def ours(data: Path, storage: Path, name: str, workers: int, steps: int) -> tupl
         f"steps={steps}",
         "validations=1",
         "checkpoint_s=600",
+        *more,
     ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     lines = [json.loads(line) for line in (storage / name / "metrics.jsonl").read_text().splitlines()]
@@ -39,9 +42,19 @@ def ours(data: Path, storage: Path, name: str, workers: int, steps: int) -> tupl
     return statistics.median(rates[max(3, len(rates) // 10) :]), summary["first_step_s"]
 
 
-def bare(cache: Path, folder: Path, workers: int, steps: int, *flags: str) -> float:
+def side_by_side(cache: Path, folder: Path, steps: int, batch: int) -> float:
+    """Pictures/s of two bare loops at once, one core each, together."""
+    with ThreadPoolExecutor(2) as pool:
+        loops = [
+            pool.submit(bare, cache, folder, 1, steps, "--batch", str(batch), out=folder / f"side-{k}.json")
+            for k in (0, 1)
+        ]
+        return sum(loop.result() for loop in loops)
+
+
+def bare(cache: Path, folder: Path, workers: int, steps: int, *flags: str, out: Path | None = None) -> float:
     """Pictures/s of the bare loop under torchrun, with the same allocator settings."""
-    out = folder / "bare.json"
+    out = out or folder / "bare.json"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
     command += [str(ROOT / "benchmarks" / "bare_loop.py"), str(cache), str(steps), str(out), *flags]
     env = os.environ | MALLOC | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -63,12 +76,18 @@ def main() -> None:
             two, first_step_s = ours(arguments.data, folder, f"two-{index}", 2, arguments.steps)
             config = json.loads((folder / f"two-{index}" / "config.json").read_text())
             frames = config["data"]["train_frames"]
+            batch = int(next(value for key, value, _ in config["choices"] if key == "batch"))
             caches = [p.parent for p in (folder / "cache").glob("*/manifest.json")]
             cache = max(caches, key=lambda p: (p / "images.npy").stat().st_size)
             row = {
                 "two": two,
                 "bare two": bare(cache, folder, 2, arguments.steps),
                 "one": ours(arguments.data, folder, f"one-{index}", 1, arguments.steps)[0],
+                "one, half the batch": ours(
+                    arguments.data, folder, f"half-{index}", 1, arguments.steps, f"batch={batch // 2}"
+                )[0],
+                "bare one": bare(cache, folder, 1, arguments.steps),
+                "bare side by side": side_by_side(cache, folder, arguments.steps, batch // 2),
                 "bare two, no augmentation": bare(cache, folder, 2, arguments.steps, "--plain"),
                 "first_step_s": first_step_s,
                 "frames": frames,
@@ -77,6 +96,10 @@ def main() -> None:
             rows.append(row)
     ratios = {
         "two workers : one worker": statistics.median(r["two"] / r["one"] for r in rows),
+        "two workers : one worker with half the batch": statistics.median(
+            r["two"] / r["one, half the batch"] for r in rows
+        ),
+        "two bare loops side by side : one": statistics.median(r["bare side by side"] / r["bare one"] for r in rows),
         "two workers : bare torchrun": statistics.median(r["two"] / r["bare two"] for r in rows),
         "two workers : bare torchrun without augmentation": statistics.median(
             r["two"] / r["bare two, no augmentation"] for r in rows

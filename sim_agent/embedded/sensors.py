@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from sim_agent.embedded.scene import Mover, Tag
 from sim_agent.embedded.wire import records, structs
 from sim_agent.embedded.wire.records import Frame, Stamp
 from sim_agent.embedded.world import World
+from trainer.labels import load_label_table
 
 if TYPE_CHECKING:
     from sim_agent.embedded.render import Pictures
@@ -32,6 +34,7 @@ CAMERAS = {
     "sensor.camera.instance_segmentation": records.Sensor.INSTANCE_SEGMENTATION,
     "sensor.camera.depth": records.Sensor.DEPTH,
     "sensor.camera.normals": records.Sensor.NORMALS,
+    "sensor.camera.cosmos_visualization": records.Sensor.COSMOS,
 }
 UNSEEN_AREA = structs.Actor(0, 0, structs.ActorDescription(0, "static.unknown"), structs.BoundingBox())
 
@@ -61,6 +64,8 @@ def camera_picture(sensor: Sensor, at: Stamp, pictures: Pictures) -> Frame:
         bgra = instance_bgra(pictures.tag, pictures.instance)
     elif kind is records.Sensor.DEPTH:
         bgra = depth_bgra(pictures.depth_m)
+    elif kind is records.Sensor.COSMOS:
+        bgra = _palette()[pictures.tag]
     elif kind is records.Sensor.NORMALS:
         bgra = _normals(pictures.depth_m, float(sensor.attributes["fov"]), at.pose)
     else:
@@ -224,6 +229,17 @@ def static_actor(world: World, object_id: int) -> structs.Actor:
         return UNSEEN_AREA
     name = f"static.{thing.tag.name.lower().replace('_', '')}"
     return structs.Actor(0, 0, structs.ActorDescription(0, name), structs.BoundingBox(), bytes([thing.tag]))
+
+
+@lru_cache(maxsize=1)
+def _palette() -> npt.NDArray[np.uint8]:
+    """(256, 4) uint8 BGRA: CARLA's colour of each tag.
+
+    CARLA's cosmos_visualization also draws outlines and skeletons over these flat colours; here are the colours alone.
+    """
+    palette = np.full((256, 4), 255, np.uint8)
+    palette[:, :3] = load_label_table("carla-0.9.14").colours()[:, ::-1]
+    return palette
 
 
 def _normals(depth_m: npt.NDArray[np.float32], fov_deg: float, pose: Pose) -> npt.NDArray[np.uint8]:

@@ -11,8 +11,8 @@ from sim_agent.embedded.pose import Pose, wrap_deg
 from sim_agent.embedded.town.network import Network
 
 SPAWN_Z_M = 0.3
-APART_M = 8.5
-"""More than the longest car; a bus needs a spawn point whose neighbours are free."""
+APART_M = 9.0
+"""More than a fire engine, so that one fits at every point; a bus needs a spawn point whose neighbours are free."""
 STEP_M = 4.0
 CLEAR_M = 8.0
 """From the ends of a street: beyond the stop lines and the crosswalks."""

@@ -12,6 +12,9 @@ def test_odd_requests_are_answered_as_carla_does(simulator):
     assert seen["channels"] == "64"
     assert seen["box_of_the_gone"] == 0.0
     assert "cosmos_visualization" in seen["cameras"]
+    assert seen["cosmos"] == [True, 64, 48, True]
+    assert len(seen["misfits"]) == 3
+    assert not any(seen["misfits"].values()), seen["misfits"]
 
 
 def test_an_episode_that_is_loaded_again_senses_the_same_bytes(simulator):
