@@ -21,6 +21,8 @@ _ENVIRONMENT = {
     "RAY_TRAIN_METRICS_ENABLED": "0",
     # Nobody takes this machine away from itself: one actor less to start (3 s of a core).
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # Ray runs its workers at nice 15, where anything busy on the machine all but stops a training run.
+    "RAY_worker_niceness": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
