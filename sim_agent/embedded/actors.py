@@ -98,8 +98,6 @@ class Walker(Body):
     spec: WalkerSpec | None = None
     control: structs.WalkerControl = field(default_factory=structs.WalkerControl)
     walked_m: float = 0.0
-    bones: dict[str, Pose] = field(default_factory=dict)
-    blend: float = 0.0
 
 
 @dataclass(eq=False)
@@ -119,7 +117,6 @@ class Sensor(Actor):
     """Where a turning lidar points."""
     readings: int = 0
     """How often it has sensed."""
-    enabled_for_ros: bool = False
 
 
 @dataclass(eq=False)

@@ -29,7 +29,7 @@ class Eyes:
         self._close_renderer()
         self._town = town
         self._renderer = self._maker.submit(self._make_renderer, town)
-        self._ray_caster = self._maker.submit(_make_ray_caster, town)
+        self._ray_caster = self._maker.submit(make_ray_caster, town)
 
     @property
     def can_draw(self) -> bool:
@@ -67,7 +67,8 @@ class Eyes:
         return Renderer(town.mesh, actor_models(), self._quality, self._threads)
 
 
-def _make_ray_caster(town: Town) -> RayCaster:
+def make_ray_caster(town: Town) -> RayCaster:
+    """What casts rays in a town; takes seconds."""
     from sim_agent.embedded.models import actor_models
     from sim_agent.embedded.render import RayCaster
 

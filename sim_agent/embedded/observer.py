@@ -21,7 +21,7 @@ def _add(state: EpisodeState, world: World, actor: Actor) -> None:
         motion = world.motion(actor)
         if isinstance(actor, Vehicle):
             light = actor.light
-            signal = SignalState(light.state) if light else SignalState.GREEN
+            signal = light.state if light else SignalState.GREEN
             control = actor.control._replace(gear=world.gear(actor))
             state.vehicle(actor.id, motion, control, actor.speed_limit_kmh, signal, light.actor_id if light else 0)
         elif isinstance(actor, Walker):
@@ -35,7 +35,7 @@ def _add(state: EpisodeState, world: World, actor: Actor) -> None:
             actor.id,
             Motion(actor.own_pose),
             light.opendrive_id,
-            SignalState(light.state),
+            light.state,
             times_s,
             light.pole,
             group.frozen,

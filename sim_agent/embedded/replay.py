@@ -12,9 +12,8 @@ from sim_agent.embedded.actors import Actor, Body, TrafficLight, TrafficSign, Ve
 from sim_agent.embedded.pose import Pose, wrap_deg
 from sim_agent.embedded.recorder_file import Added, Events, Frame, Mounted, Moved, RecorderReader, States
 from sim_agent.embedded.recorder_queries import is_hero
-from sim_agent.embedded.traffic_lights import LightState
 from sim_agent.embedded.wire import structs
-from sim_agent.embedded.wire.state import Motion
+from sim_agent.embedded.wire.state import Motion, SignalState
 from sim_agent.embedded.world import WorldError
 
 if TYPE_CHECKING:
@@ -327,5 +326,5 @@ def _scaled(vector: tuple[float, float, float], factor: float) -> tuple[float, f
     return x * factor, y * factor, z * factor
 
 
-def _light_state(number: int) -> LightState:
-    return LightState(number) if number in LightState._value2member_map_ else LightState.UNKNOWN
+def _light_state(number: int) -> SignalState:
+    return SignalState(number) if number in SignalState._value2member_map_ else SignalState.UNKNOWN

@@ -15,7 +15,7 @@ from sim_agent.embedded.traffic_lights import Light, LightGroup, TriggerBoxes, f
 from sim_agent.embedded.wire import structs
 
 _HEADS = ("red", "yellow", "green", "off", "off")
-"""Model of a light head, by `LightState`."""
+"""Model of a light head, by `SignalState`."""
 HEAD_EXTENT_M = (0.15, 0.18, 0.5)
 """Half the size of a light head."""
 

@@ -60,7 +60,6 @@ class Simulation:
         self.opendrive: str | None = None
         """What a client sent for the next episode to be made of."""
         self._next_stream = STATE_STREAM + 1
-        self._sensor_of_stream: dict[int, int] = {}
         self._bits = 0
         self._shown = False
         """Whether the renderer knows what is hidden."""
@@ -89,7 +88,6 @@ class Simulation:
         self.world.close()
         if reset_settings:
             self.apply_settings(DEFAULT_SETTINGS)
-        self._sensor_of_stream.clear()
         self.world = self._begin(town)
         self.show_objects()
         self.map_name = f"Carla/Maps/{short}"

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from sim_agent.embedded.scene import Box
+from sim_agent.embedded.wire.state import SignalState
 
 GREEN_S, YELLOW_S, RED_S = 10.0, 3.0, 2.0
 """CARLA's defaults (TrafficLightController.h); red is the time in which all arms are red between two phases."""
-
-
-class LightState(IntEnum):
-    """`carla.TrafficLightState`."""
-
-    RED = 0
-    YELLOW = 1
-    GREEN = 2
-    OFF = 3
-    UNKNOWN = 4
 
 
 @dataclass
@@ -34,7 +24,7 @@ class Light:
     opendrive_id: str
     phase: int
     pole: int
-    state: LightState = LightState.RED
+    state: SignalState = SignalState.RED
     green_s: float = GREEN_S
     yellow_s: float = YELLOW_S
     red_s: float = RED_S
@@ -49,7 +39,7 @@ class LightGroup:
     elapsed_s: float = 0.0
     _turn: int = 0
     """Position in `_phases` of the phase whose turn it is."""
-    _stage: LightState = LightState.GREEN
+    _stage: SignalState = SignalState.GREEN
     _phases: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,25 +54,25 @@ class LightGroup:
         if self.elapsed_s + 1e-9 < self._limit_s():
             return
         self.elapsed_s = 0.0
-        if self._stage == LightState.GREEN:
-            self._stage = LightState.YELLOW
-        elif self._stage == LightState.YELLOW:
-            self._stage = LightState.RED
+        if self._stage == SignalState.GREEN:
+            self._stage = SignalState.YELLOW
+        elif self._stage == SignalState.YELLOW:
+            self._stage = SignalState.RED
         else:
-            self._stage = LightState.GREEN
+            self._stage = SignalState.GREEN
             self._turn = (self._turn + 1) % len(self._phases)
         self._show()
 
-    def set_state(self, light: Light, state: LightState) -> None:
+    def set_state(self, light: Light, state: SignalState) -> None:
         """What `TrafficLight.set_state` does: this light's phase takes that stage now and the others are red.
 
         OFF and UNKNOWN, and red while another phase has its turn, only change the light itself.
         """
-        if state in (LightState.OFF, LightState.UNKNOWN):
+        if state in (SignalState.OFF, SignalState.UNKNOWN):
             light.state = state
             return
         phase = self._phases.index(light.phase)
-        if state == LightState.RED and phase != self._turn:
+        if state == SignalState.RED and phase != self._turn:
             light.state = state
             return
         self._turn, self._stage, self.elapsed_s = phase, state, 0.0
@@ -91,14 +81,14 @@ class LightGroup:
 
     def reset(self) -> None:
         """The first phase is green, from now on."""
-        self._turn, self._stage, self.elapsed_s = 0, LightState.GREEN, 0.0
+        self._turn, self._stage, self.elapsed_s = 0, SignalState.GREEN, 0.0
         self._show()
 
-    def place(self) -> tuple[int, LightState, float]:
+    def place(self) -> tuple[int, SignalState, float]:
         """How far it is: whose turn, at what stage, and for how many seconds."""
         return self._turn, self._stage, self.elapsed_s
 
-    def restore(self, turn: int, stage: LightState, elapsed_s: float) -> None:
+    def restore(self, turn: int, stage: SignalState, elapsed_s: float) -> None:
         """Go on from a `place`."""
         self._turn, self._stage, self.elapsed_s = turn % len(self._phases), stage, elapsed_s
         self._show()
@@ -109,12 +99,12 @@ class LightGroup:
 
     def _limit_s(self) -> float:
         lead = self._current()[0]
-        return {LightState.GREEN: lead.green_s, LightState.YELLOW: lead.yellow_s}.get(self._stage, lead.red_s)
+        return {SignalState.GREEN: lead.green_s, SignalState.YELLOW: lead.yellow_s}.get(self._stage, lead.red_s)
 
     def _show(self) -> None:
         phase = self._phases[self._turn]
         for light in self.lights:
-            light.state = self._stage if light.phase == phase else LightState.RED
+            light.state = self._stage if light.phase == phase else SignalState.RED
 
 
 @dataclass(frozen=True)
@@ -127,9 +117,9 @@ class TriggerBoxes:
     _extents: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, boxes: Mapping[int, Box] | Iterable[tuple[int, Box]]) -> TriggerBoxes:
+    def of(cls, boxes: Mapping[int, Box]) -> TriggerBoxes:
         """Boxes by id; their yaw counts, pitch and roll do not."""
-        items = list(boxes.items()) if isinstance(boxes, Mapping) else list(boxes)
+        items = list(boxes.items())
         yaw = np.radians([box.pose.yaw_deg for _, box in items]) if items else np.zeros(0)
         return cls(
             np.array([key for key, _ in items], np.int64),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sim_agent.embedded import blueprints
 from sim_agent.embedded.actors import Actor, Attachment, Body, Prop, Sensor, TrafficLight, TrafficSign, Vehicle, Walker
+from sim_agent.embedded.eyes import make_ray_caster
 from sim_agent.embedded.models import PHASES, stride_m, walker_model_key
 from sim_agent.embedded.physics import Contact, Dynamics, default_control
 from sim_agent.embedded.pose import Pose
@@ -77,8 +79,7 @@ class World:
         self.static_objects = {o.object_id: o for o in town.objects}
         self.first_object_id = 1 + max(self.static_objects, default=0)
         """Object ids from here on are actors."""
-        self._make_ray_caster = ray_caster or self._new_ray_caster
-        self._ray_caster: RayCaster | None = None
+        self._ray_caster = ray_caster or cache(partial(make_ray_caster, town))
         self.spectator = self._add(
             Actor(self._take_id(), structs.ActorDescription(0, "spectator"), {}, SPECTATOR_START)
         )
@@ -177,8 +178,7 @@ class World:
             raise WorldError(f"there are {MAX_ACTORS} actors already, which is the limit; destroy some")
         try:
             attributes = blueprints.check_attributes(definition, {a.id: a.value for a in description.attributes})
-            # Without a parent, the client leaves whatever was in memory there.
-            attached = Attachment(attachment) if parent_id is not None else Attachment.RIGID
+            attached = Attachment(attachment)
         except ValueError as error:
             raise WorldError(str(error)) from None
         parent = None
@@ -409,16 +409,8 @@ class World:
 
     @property
     def ray_caster(self) -> RayCaster:
-        """Made at the first ray."""
-        if self._ray_caster is None:
-            self._ray_caster = self._make_ray_caster()
-        return self._ray_caster
-
-    def _new_ray_caster(self) -> RayCaster:
-        from sim_agent.embedded.models import actor_models
-        from sim_agent.embedded.render import RayCaster
-
-        return RayCaster(self.town.mesh, actor_models())
+        """Made at the first ray, if nobody has made it before."""
+        return self._ray_caster()
 
     def first_hit(
         self, start: tuple[float, float, float], direction: tuple[float, float, float], reach_m: float

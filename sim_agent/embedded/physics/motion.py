@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-import numba  # type: ignore[import-untyped, import-not-found, unused-ignore]
+import numba
 import numpy as np
 import numpy.typing as npt
 

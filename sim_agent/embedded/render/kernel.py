@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numba  # type: ignore[import-untyped, import-not-found, unused-ignore]
+import numba
 import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -199,9 +199,9 @@ def _components_of(actor: Actor) -> dict[str, Pose]:
 def _bones_of(actor: Actor) -> list[tuple[str, Pose]]:
     """The bones that our models have: a vehicle's wheels."""
     if isinstance(actor, Vehicle) and actor.spec is not None:
-        names = ("Wheel_Front_Left", "Wheel_Front_Right", "Wheel_Rear_Left", "Wheel_Rear_Right")
+        names: tuple[str, ...] = ("Wheel_Front_Left", "Wheel_Front_Right", "Wheel_Rear_Left", "Wheel_Rear_Right")
         if len(actor.spec.wheel_positions_m) == 2:
-            names = ("Wheel_Front", "Wheel_Rear")  # type: ignore[assignment]
+            names = ("Wheel_Front", "Wheel_Rear")
         return [("Vehicle_Base", ORIGIN)] + [
             (name, Pose(*place)) for name, place in zip(names, actor.spec.wheel_positions_m, strict=True)
         ]

@@ -69,7 +69,6 @@ class EpisodeCalls(Room):
 
     def load_new_episode(self, map_name: str, reset_settings: bool, map_layers: int) -> None:
         self.simulation.load(map_name, reset_settings)
-        self.draw.clear()
 
     def load_map_layer(self, map_layers: int) -> None:
         """Our towns have one layer, which is always there."""

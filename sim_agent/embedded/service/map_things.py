@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sim_agent.embedded.scene import StaticObject
 from sim_agent.embedded.service.room import Room
 from sim_agent.embedded.wire import structs
 
@@ -12,24 +13,15 @@ class MapCalls(Room):
     """The map's things."""
 
     def get_all_level_BBs(self, tag: int) -> tuple[structs.BoundingBox, ...]:
-        return tuple(
-            structs.BoundingBox(o.box.pose.location, o.box.extent_m, o.box.pose.rotation, 0)
-            for o in self._world.town.objects
-            if tag in (ANY_TAG, o.tag)
-        )
+        return tuple(_box_of(o) for o in self._tagged(tag))
 
     def get_environment_objects(self, tag: int) -> tuple[structs.EnvironmentObject, ...]:
         return tuple(
-            structs.EnvironmentObject(
-                o.pose,
-                structs.BoundingBox(o.box.pose.location, o.box.extent_m, o.box.pose.rotation, 0),
-                o.object_id,
-                o.name,
-                int(o.tag),
-            )
-            for o in self._world.town.objects
-            if tag in (ANY_TAG, o.tag)
+            structs.EnvironmentObject(o.pose, _box_of(o), o.object_id, o.name, int(o.tag)) for o in self._tagged(tag)
         )
+
+    def _tagged(self, tag: int) -> list[StaticObject]:
+        return [o for o in self._world.town.objects if tag in (ANY_TAG, o.tag)]
 
     def enable_environment_objects(self, ids: tuple[int, ...], enabled: bool) -> None:
         known = set(ids) & self._world.static_objects.keys()
@@ -52,10 +44,14 @@ class MapCalls(Room):
         return tuple(o.name for o in self._world.town.objects)
 
     def draw_debug_shape(self, shape: structs.DebugShape) -> None:
-        self.draw.append(shape)
+        """Shapes are taken and not drawn: no camera shows them yet."""
 
     def clear_debug_shape(self) -> None:
-        self.draw.clear()
+        """None is drawn."""
 
     def clear_debug_string(self) -> None:
-        self.draw[:] = [shape for shape in self.draw if not isinstance(shape.primitive, structs.DebugString)]
+        """None is drawn."""
+
+
+def _box_of(thing: StaticObject) -> structs.BoundingBox:
+    return structs.BoundingBox(thing.box.pose.location, thing.box.extent_m, thing.box.pose.rotation)

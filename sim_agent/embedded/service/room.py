@@ -13,7 +13,6 @@ class Room:
     def __init__(self, simulation: Simulation):
         self.simulation = simulation
         self.traffic_managers: dict[int, structs.TrafficManagerInfo] = {}
-        self.draw: list[structs.DebugShape] = []
 
     @property
     def _world(self) -> World:

@@ -6,8 +6,8 @@ from typing import Any
 
 from sim_agent.embedded.physics import AckermannSettings, Gear, PhysicsControl, Wheel
 from sim_agent.embedded.service.room import Room
-from sim_agent.embedded.traffic_lights import LightState
 from sim_agent.embedded.wire import structs
+from sim_agent.embedded.wire.state import SignalState
 from sim_agent.embedded.world import WorldError
 
 
@@ -78,7 +78,7 @@ class TrafficCalls(Room):
     def set_traffic_light_state(self, actor: int, state: int) -> None:
         light = self._world.traffic_light(actor)
         try:
-            wanted = LightState(state)
+            wanted = SignalState(state)
         except ValueError:
             raise WorldError(f"{state} is no traffic light state; 0 red, 1 yellow, 2 green, 3 off, 4 unknown") from None
         self._world.signals.group(light).set_state(light.light, wanted)

@@ -21,8 +21,8 @@ from sim_agent.embedded.scene import Weather
 from sim_agent.embedded.service import Service
 from sim_agent.embedded.simulation import Simulation
 from sim_agent.embedded.town import build_town
-from sim_agent.embedded.traffic_lights import LightState
 from sim_agent.embedded.wire import structs
+from sim_agent.embedded.wire.state import SignalState
 from sim_agent.embedded.wire.streams import StreamServer
 from sim_agent.embedded.world import WorldError
 
@@ -120,7 +120,7 @@ def drive(service, ticks=40, name="drive.log", additional=False):
             ids.append(late.id)
         if k == 10:
             world.weather = Weather(cloudiness=80.0)
-            service.set_traffic_light_state(light.id, LightState.YELLOW)
+            service.set_traffic_light_state(light.id, SignalState.YELLOW)
             car.lights = 0x3
             service.open_vehicle_door(car.id, 1)
         if k == 20:

@@ -3,9 +3,10 @@ import pytest
 
 from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.scene import Box
-from sim_agent.embedded.traffic_lights import Light, LightGroup, LightState, TriggerBoxes, faces
+from sim_agent.embedded.traffic_lights import Light, LightGroup, TriggerBoxes, faces
+from sim_agent.embedded.wire.state import SignalState
 
-GREEN, YELLOW, RED = LightState.GREEN, LightState.YELLOW, LightState.RED
+GREEN, YELLOW, RED = SignalState.GREEN, SignalState.YELLOW, SignalState.RED
 
 
 @pytest.fixture
@@ -64,8 +65,8 @@ def test_a_state_that_is_set_takes_the_turn(group):
     assert group.elapsed_s == 0.0
     group.set_state(group.lights[0], RED)
     assert shown(group) == [RED, RED, RED, GREEN]
-    group.set_state(group.lights[0], LightState.OFF)
-    assert shown(group) == [LightState.OFF, RED, RED, GREEN]
+    group.set_state(group.lights[0], SignalState.OFF)
+    assert shown(group) == [SignalState.OFF, RED, RED, GREEN]
 
 
 def test_frozen_lights_stay(group):
