@@ -24,6 +24,10 @@ MARKS = {"no camera": 400.0, "640x360": 15.0, "256x144": 40.0}
 CLIENT = """
 import json, os, queue, sys, time
 import carla
+if hasattr(os, "sched_setaffinity"):
+    # libcarla's Traffic Manager can miss its own wake-up and wait for ever; on one core it hardly can.
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 port, town, ticks, vehicles, width, height, tm_port = int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:8])
 client = carla.Client("127.0.0.1", port)
 client.set_timeout(120.0)

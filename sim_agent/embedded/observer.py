@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sim_agent.embedded.actors import Actor, Body, TrafficLight, TrafficSign, Vehicle, Walker
 from sim_agent.embedded.wire.records import Frame
-from sim_agent.embedded.wire.state import EpisodeState, Motion, SignalState
+from sim_agent.embedded.wire.state import EpisodeState, Motion, SignalState, light_post
 from sim_agent.embedded.world import World
 
 
@@ -30,16 +30,12 @@ def _add(state: EpisodeState, world: World, actor: Actor) -> None:
             state.other(actor.id, motion)
     elif isinstance(actor, TrafficLight):
         group, light = world.signals.group(actor), actor.light
+        post = world.packed_signs.get(actor.id)
+        if post is None:
+            post = light_post(actor.id, Motion(actor.own_pose), light.opendrive_id)
+            world.packed_signs[actor.id] = post
         times_s = (light.green_s, light.yellow_s, light.red_s, group.elapsed_s)
-        state.traffic_light(
-            actor.id,
-            Motion(actor.own_pose),
-            light.opendrive_id,
-            light.state,
-            times_s,
-            light.pole,
-            group.frozen,
-        )
+        state.traffic_light(post, light.state, times_s, light.pole, group.frozen)
     elif isinstance(actor, TrafficSign):
         record = world.packed_signs.get(actor.id)
         if record is not None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 
-import numpy as np
-
 from sim_agent.embedded.actors import SPEED_LIMIT_KMH, Actor, TrafficLight, TrafficSign, Vehicle
 from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.scene import Box, Mover, Tag
@@ -50,9 +48,9 @@ class Signals:
             self._heading_deg[actor_id] = ahead
             triggers[actor_id] = signal.trigger
         self.groups = {junction: LightGroup(lights) for junction, lights in members.items()}
-        self._light_boxes = TriggerBoxes.of({key: triggers[key] for key in self.lights})
+        self._light_boxes = TriggerBoxes({key: triggers[key] for key in self.lights})
         limits = [key for key, sign in self.signs.items() if sign.speed_limit_kmh is not None]
-        self._limit_boxes = TriggerBoxes.of({key: triggers[key] for key in limits})
+        self._limit_boxes = TriggerBoxes({key: triggers[key] for key in limits})
 
     def actors(self) -> list[Actor]:
         """Lights and signs."""
@@ -69,15 +67,11 @@ class Signals:
         """
         for group in self.groups.values():
             group.tick(dt_s)
-        if not vehicles:
-            return
-        poses = [vehicle.pose() for vehicle in vehicles]
-        ahead = np.radians([pose.yaw_deg for pose in poses])
-        half_m = np.array([vehicle.bounding_box.extent[0] for vehicle in vehicles])
-        noses = np.array([pose[:2] for pose in poses]) + np.stack([np.cos(ahead), np.sin(ahead)], -1) * half_m[:, None]
-        lights = self._light_boxes.containing(noses).tolist()
-        limits = self._limit_boxes.containing(noses).tolist()
-        for vehicle, pose, light, limit in zip(vehicles, poses, lights, limits, strict=True):
+        for vehicle in vehicles:
+            pose = vehicle.pose()
+            yaw, half_m = math.radians(pose.yaw_deg), vehicle.bounding_box.extent[0]
+            nose = pose.x_m + math.cos(yaw) * half_m, pose.y_m + math.sin(yaw) * half_m
+            light, limit = self._light_boxes.containing(*nose), self._limit_boxes.containing(*nose)
             subject = light and faces(pose.yaw_deg, self._heading_deg[light])
             vehicle.light = self.lights[light].light if subject else None
             if limit and faces(pose.yaw_deg, self._heading_deg[limit]):

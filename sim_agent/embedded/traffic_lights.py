@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 from sim_agent.embedded.scene import Box
 from sim_agent.embedded.wire.state import SignalState
 
 GREEN_S, YELLOW_S, RED_S = 10.0, 3.0, 2.0
 """CARLA's defaults (TrafficLightController.h); red is the time in which all arms are red between two phases."""
+_CELL_M = 16.0
+_Footprint = tuple[int, float, float, float, float, float, float]
+"""Id, centre, cosine and sine of the yaw, half length and width."""
 
 
 @dataclass
@@ -107,38 +107,35 @@ class LightGroup:
             light.state = self._stage if light.phase == phase else SignalState.RED
 
 
-@dataclass(frozen=True)
 class TriggerBoxes:
     """Boxes on the ground with an id each; says in which of them a point is."""
 
-    ids: npt.NDArray[np.int64]
-    _centres: npt.NDArray[np.float64]
-    _axes: npt.NDArray[np.float64]
-    _extents: npt.NDArray[np.float64]
-
-    @classmethod
-    def of(cls, boxes: Mapping[int, Box]) -> TriggerBoxes:
+    def __init__(self, boxes: Mapping[int, Box]):
         """Boxes by id; their yaw counts, pitch and roll do not."""
-        items = list(boxes.items())
-        yaw = np.radians([box.pose.yaw_deg for _, box in items]) if items else np.zeros(0)
-        return cls(
-            np.array([key for key, _ in items], np.int64),
-            np.array([box.pose.location[:2] for _, box in items], np.float64).reshape(-1, 2),
-            np.stack([np.cos(yaw), np.sin(yaw)], -1),
-            np.array([box.extent_m[:2] for _, box in items], np.float64).reshape(-1, 2),
-        )
+        self._cells: dict[tuple[int, int], list[_Footprint]] = {}
+        """What reaches into each square of the ground: nearly everywhere nothing does."""
+        for key, box in boxes.items():
+            x, y, yaw = box.pose.x_m, box.pose.y_m, math.radians(box.pose.yaw_deg)
+            footprint = (key, x, y, math.cos(yaw), math.sin(yaw), box.extent_m[0], box.extent_m[1])
+            reach = math.hypot(*box.extent_m[:2])
+            for column in range(_cell(x - reach), _cell(x + reach) + 1):
+                for line in range(_cell(y - reach), _cell(y + reach) + 1):
+                    self._cells.setdefault((column, line), []).append(footprint)
 
-    def containing(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """For (N, 2) points in metres, (N,) the id of the nearest box around each, or 0."""
-        if not len(self.ids) or not len(points):
-            return np.zeros(len(points), np.int64)
-        offset = points[:, None] - self._centres
-        along = np.abs(offset[..., 0] * self._axes[:, 0] + offset[..., 1] * self._axes[:, 1])
-        across = np.abs(offset[..., 1] * self._axes[:, 0] - offset[..., 0] * self._axes[:, 1])
-        inside = (along <= self._extents[:, 0]) & (across <= self._extents[:, 1])
-        distance = np.where(inside, offset[..., 0] ** 2 + offset[..., 1] ** 2, np.inf)
-        nearest = distance.argmin(1)
-        return np.where(np.isfinite(distance[np.arange(len(points)), nearest]), self.ids[nearest], 0)
+    def containing(self, x_m: float, y_m: float) -> int:
+        """The id of the box around a point, the one with the nearest centre of several, or 0."""
+        found, nearest = 0, math.inf
+        for key, x, y, cos, sin, half_length, half_width in self._cells.get((_cell(x_m), _cell(y_m)), ()):
+            dx, dy = x_m - x, y_m - y
+            if abs(dx * cos + dy * sin) <= half_length and abs(dy * cos - dx * sin) <= half_width:
+                distance = dx * dx + dy * dy
+                if distance < nearest:
+                    found, nearest = key, distance
+        return found
+
+
+def _cell(place_m: float) -> int:
+    return int(place_m // _CELL_M)
 
 
 def faces(yaw_deg: float, other_deg: float, tolerance_deg: float = 60.0) -> bool:

@@ -66,7 +66,7 @@ class World:
         self.vehicles: dict[int, Vehicle] = {}
         self.walkers: dict[int, Walker] = {}
         self.packed_signs: dict[int, bytes] = {}
-        """State records of the signs, which never change (observer)."""
+        """What never changes in the state records of lights and signs (observer)."""
         self.hidden_objects: set[int] = set()
         self.lamps_off: set[int] = set()
         self.contacts: Sequence[Contact] = ()
@@ -99,15 +99,12 @@ class World:
         """Where a body is and how it moves."""
         if not self._motions:
             states = self._dynamics.states()
-            columns = (
-                states.poses.tolist(),
-                states.velocities_mps.tolist(),
-                states.angular_velocities_degps.tolist(),
-                states.accelerations_mps2.tolist(),
-            )
-            for actor_id, pose, velocity, turning, acceleration in zip(states.ids.tolist(), *columns, strict=True):
-                self._motions[actor_id] = Motion(Pose(*pose), tuple(velocity), tuple(turning), tuple(acceleration))
-            self._gears = dict(zip(states.ids.tolist(), states.gears.tolist(), strict=True))
+            ids = states.ids.tolist()
+            for actor_id, row in zip(ids, states.motions.tolist(), strict=True):
+                self._motions[actor_id] = Motion(
+                    Pose._make(row[:6]), tuple(row[6:9]), tuple(row[9:12]), tuple(row[12:])
+                )
+            self._gears = dict(zip(ids, states.gears.tolist(), strict=True))
         motion = self._motions[actor.id]
         return motion if actor.parent is None else motion._replace(pose=actor.pose())
 

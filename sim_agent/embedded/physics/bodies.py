@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,17 @@ DRIVE = _record(_VEHICLE_FLOATS, _VEHICLE_INTEGERS)
 """What only vehicles have: the driver's wishes, the state of gearbox and springs, and the numbers of PhysicsControl."""
 
 Records = npt.NDArray[np.void]
+_FLOATS = len(_BODY_FLOATS.split())
+
+
+def _columns(names: str) -> npt.NDArray[np.int64]:
+    return np.array([_BODY_FLOATS.split().index(name) for name in names.split()], np.int64)
+
+
+MOTION_COLUMNS = _columns("x y z pitch yaw roll vx vy vz roll_rate pitch_rate yaw_rate ax ay az")
+"""Where a body's motion is in a row of `BodyTable.floats`; x and y are those of the centre of mass."""
+ORIGIN_COLUMNS = _columns("origin_x origin_y")
+CONTROLS = ("throttle", "steer", "brake", "hand_brake", "reverse", "manual", "gear_asked")
 
 
 class BodyTable:
@@ -70,6 +82,8 @@ class BodyTable:
         """Ratio, down and up share of each forward gear."""
         self.order = np.zeros(0, np.int64)
         """Slots in the order of their actors' ids: what comes out never depends on which slot a body got."""
+        self.controls: tuple[npt.NDArray[Any], ...] = ()
+        """The columns `CONTROLS` of `drives`: writing by name and slot costs five times as much."""
         self._slots: dict[int, int] = {}
         self._free: list[int] = []
         self._grow(capacity)
@@ -79,6 +93,11 @@ class BodyTable:
 
     def __len__(self) -> int:
         return len(self._slots)
+
+    def floats(self) -> npt.NDArray[np.float64]:
+        """(N, F) copies of what bodies have in floats, in the order of their ids: they come first in `BODY`."""
+        width = BODY.itemsize // 8
+        return self.bodies.view(np.float64).reshape(-1, width)[self.order, :_FLOATS]
 
     @property
     def ids(self) -> list[int]:
@@ -127,5 +146,6 @@ class BodyTable:
             new = np.zeros((capacity, *old.shape[1:]), old.dtype)
             new[:before] = old
             setattr(self, name, new)
+        self.controls = tuple(self.drives[name] for name in CONTROLS)
         for slot in range(before, capacity):
             heapq.heappush(self._free, slot)

@@ -170,13 +170,15 @@ class Dynamics:
         gear: int,
     ) -> None:
         """What the driver does from now on; throttle and brake are cut to 0..1, steer to -1..1. Ends Ackermann control."""
-        car = self._vehicle(actor_id)
-        numbers = _finite("(throttle, steer, brake)", (throttle, steer, brake))
+        slot = self._vehicle_slot(actor_id)
+        if not math.isfinite(throttle + steer + brake):
+            _finite("(throttle, steer, brake)", (throttle, steer, brake))
         self._ackermann.pop(actor_id, None)
-        car["throttle"], car["brake"] = (min(max(numbers[k], 0.0), 1.0) for k in (0, 2))
-        car["steer"] = min(max(numbers[1], -1.0), 1.0)
-        car["hand_brake"], car["reverse"], car["manual"] = bool(hand_brake), bool(reverse), bool(manual_gear_shift)
-        car["gear_asked"] = min(max(int(gear), -1), 99)
+        throttles, steers, brakes, hand_brakes, reverses, manuals, gears = self._table.controls
+        throttles[slot], brakes[slot] = min(max(throttle, 0.0), 1.0), min(max(brake, 0.0), 1.0)
+        steers[slot] = min(max(steer, -1.0), 1.0)
+        hand_brakes[slot], reverses[slot], manuals[slot] = bool(hand_brake), bool(reverse), bool(manual_gear_shift)
+        gears[slot] = min(max(int(gear), -1), 99)
 
     def set_ackermann(
         self, actor_id: int, steer_rad: float, steer_speed: float, speed: float, acceleration: float, jerk: float
@@ -435,8 +437,10 @@ class Dynamics:
             self._pairs = np.zeros((2 * count, 2), np.int64)
 
     def _contacts(self, count: int, hits: np.ndarray) -> list[Contact]:
-        contacts = []
+        contacts: list[Contact] = []
         touched = np.flatnonzero(hits[:, 0])
+        if not len(touched):
+            return contacts
         pairs = self._pairs[touched]
         firsts = self._table.bodies["actor"][pairs[:, 0]].tolist()
         others = self._table.bodies["actor"][np.maximum(pairs[:, 1], 0)].tolist()
@@ -458,11 +462,14 @@ class Dynamics:
         pedals = self._ackermann[actor_id].run(speed, float(car["max_steer"]), dt_s)
         car["steer"], car["throttle"], car["brake"], car["reverse"] = pedals
 
-    def _vehicle(self, actor_id: int) -> np.void:
-        slot = self._table.slot(actor_id)
-        if self._table.bodies[slot]["kind"] != VEHICLE:
+    def _vehicle_slot(self, actor_id: int) -> int:
+        if actor_id not in self._controls:
+            self._table.slot(actor_id)
             raise ValueError(f"Actor {actor_id} is not a vehicle; give a vehicle's id.")
-        return self._table.drives[slot]
+        return self._table.slot(actor_id)
+
+    def _vehicle(self, actor_id: int) -> np.void:
+        return self._table.drives[self._vehicle_slot(actor_id)]
 
     def _walker(self, actor_id: int) -> np.void:
         body = self._table.bodies[self._table.slot(actor_id)]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim_agent.embedded.physics.bodies import VEHICLE, WALKER, BodyTable
+from sim_agent.embedded.physics.bodies import MOTION_COLUMNS, ORIGIN_COLUMNS, VEHICLE, WALKER, BodyTable
 from sim_agent.embedded.physics.control import PhysicsControl, axles
 from sim_agent.embedded.physics.motion import GRAVITY_MPS2
 from sim_agent.embedded.pose import Array, Pose
@@ -51,19 +51,14 @@ class BodyState(NamedTuple):
 
 
 class BodyStates(NamedTuple):
-    """All bodies in the order of their ids; columns as in `BodyState`."""
+    """All bodies in the order of their ids."""
 
     ids: npt.NDArray[np.int64]
     """(N,)"""
-    poses: Array
-    """(N, 6) x, y, z in m, pitch, yaw, roll in degrees."""
-    velocities_mps: Array
-    """(N, 3)"""
-    angular_velocities_degps: Array
-    """(N, 3)"""
-    accelerations_mps2: Array
-    """(N, 3)"""
-    gears: npt.NDArray[np.int32]
+    motions: Array
+    """(N, 15) as `Dynamics.carry` takes them: x, y, z in m, pitch, yaw, roll in degrees, then velocity, angular velocity
+    and acceleration as in `BodyState`."""
+    gears: npt.NDArray[np.int64]
     """(N,) the gear that is in; 0 of what has none."""
 
 
@@ -98,25 +93,18 @@ class Telemetry(NamedTuple):
 
 def states(table: BodyTable) -> BodyStates:
     """All bodies at once."""
-    bodies = table.bodies[table.order]
-    cos, sin = np.cos(bodies["yaw"]), np.sin(bodies["yaw"])
-    turn = np.degrees([-bodies["roll_rate"], -bodies["pitch_rate"], bodies["yaw_rate"]])
-    return BodyStates(
-        ids=bodies["actor"].copy(),
-        poses=np.stack(
-            [
-                bodies["x"] + cos * bodies["origin_x"] - sin * bodies["origin_y"],
-                bodies["y"] + sin * bodies["origin_x"] + cos * bodies["origin_y"],
-                bodies["z"],
-                *np.degrees([bodies["pitch"], bodies["yaw"], bodies["roll"]]),
-            ],
-            1,
-        ),
-        velocities_mps=np.stack([bodies["vx"], bodies["vy"], bodies["vz"]], 1),
-        angular_velocities_degps=np.stack([cos * turn[0] - sin * turn[1], sin * turn[0] + cos * turn[1], turn[2]], 1),
-        accelerations_mps2=np.stack([bodies["ax"], bodies["ay"], bodies["az"]], 1),
-        gears=np.where(bodies["kind"] == VEHICLE, table.drives["gear"][table.order], 0).astype(np.int32),
-    )
+    floats = table.floats()
+    motions = floats[:, MOTION_COLUMNS]
+    cos, sin = np.cos(motions[:, 4]), np.sin(motions[:, 4])
+    along, across = floats[:, ORIGIN_COLUMNS].T
+    motions[:, 0] += cos * along - sin * across
+    motions[:, 1] += sin * along + cos * across
+    motions[:, 3:6] *= 180.0 / math.pi
+    motions[:, 9:12] *= 180.0 / math.pi
+    about_x, about_y = -motions[:, 9], -motions[:, 10]
+    motions[:, 9] = cos * about_x - sin * about_y
+    motions[:, 10] = sin * about_x + cos * about_y
+    return BodyStates(table.bodies["actor"][table.order], motions, table.drives["gear"][table.order])
 
 
 def state(table: BodyTable, slot: int) -> BodyState:

@@ -21,7 +21,8 @@ _MOTION = "<IB15f"
 ACTOR_BYTES = 119
 _VEHICLE = struct.Struct(_MOTION + "3f3?ifB?IB24x")
 _WALKER = struct.Struct(_MOTION + "4f?37x")
-_TRAFFIC_LIGHT = struct.Struct(_MOTION + "32s4fI?B")
+_POST = struct.Struct(_MOTION + "32s")
+_LIGHT = struct.Struct("<4fI?B")
 _SIGN = struct.Struct(_MOTION + "32s22x")
 _PLAIN = struct.Struct(_MOTION + "54x")
 
@@ -137,22 +138,17 @@ class EpisodeState:
         )
 
     def traffic_light(
-        self,
-        actor_id: int,
-        motion: Motion,
-        sign_id: str,
-        signal: SignalState,
-        times_s: tuple[float, float, float, float],
-        pole: int,
-        frozen: bool,
-        state: ActorState = ActorState.ACTIVE,
+        self, post: bytes, signal: SignalState, times_s: tuple[float, float, float, float], pole: int, frozen: bool
     ) -> None:
-        """A traffic light: OpenDRIVE's signal id (at most 31 bytes), its colour, how long green, yellow and red last
-        and how long it has been so.
-        """
-        self._add(
-            _TRAFFIC_LIGHT, actor_id, state, motion, sum(times_s), (_sign_id(sign_id), *times_s, pole, frozen, signal)
-        )
+        """A traffic light: its `post`, its colour, how long green, yellow and red last and how long it has been so."""
+        if not math.isfinite(sum(times_s)):
+            raise WireError(f"are {shown(times_s)}, but finite seconds are expected; set real ones", "a light's times")
+        try:
+            self._parts.append(post + _LIGHT.pack(*times_s, pole, frozen, signal))
+        except (struct.error, OverflowError) as error:
+            raise WireError(
+                f"cannot be sent ({error}); set smaller ones", f"a light's times {shown(times_s)}"
+            ) from None
 
     def sign(self, actor_id: int, motion: Motion, sign_id: str, state: ActorState = ActorState.ACTIVE) -> None:
         """A traffic sign: OpenDRIVE's signal id (at most 31 bytes)."""
@@ -177,20 +173,33 @@ class EpisodeState:
     def _add(
         self, layout: struct.Struct, actor_id: int, state: int, motion: Motion, check: float, more: tuple[Any, ...]
     ) -> None:
-        pose, velocity, angular_velocity, acceleration = motion
-        # A sum is finite only if all of its parts are, and one addition a number is a tenth of asking for each.
-        if not math.isfinite(sum(pose) + sum(velocity) + sum(angular_velocity) + sum(acceleration) + check):
-            raise WireError(
-                f"is {shown(motion)} with {shown(more)}, but finite numbers are expected; stop it before it flies off",
-                f"actor {actor_id}",
-            )
-        try:
-            self._parts.append(layout.pack(actor_id, state, *pose, *velocity, *angular_velocity, *acceleration, *more))
-        except (struct.error, OverflowError, TypeError) as error:
-            raise WireError(
-                f"is {shown(motion)} with {shown(more)}, which the record cannot hold ({error}); send less",
-                f"actor {actor_id}",
-            ) from None
+        self._parts.append(_packed(layout, actor_id, state, motion, check, more))
+
+
+def light_post(actor_id: int, motion: Motion, sign_id: str, state: ActorState = ActorState.ACTIVE) -> bytes:
+    """What stays of a traffic light from frame to frame, for `EpisodeState.traffic_light`: where it is, and OpenDRIVE's
+    signal id (at most 31 bytes).
+    """
+    return _packed(_POST, actor_id, state, motion, 0.0, (_sign_id(sign_id),))
+
+
+def _packed(
+    layout: struct.Struct, actor_id: int, state: int, motion: Motion, check: float, more: tuple[Any, ...]
+) -> bytes:
+    pose, velocity, angular_velocity, acceleration = motion
+    # A sum is finite only if all of its parts are, and one addition a number is a tenth of asking for each.
+    if not math.isfinite(sum(pose) + sum(velocity) + sum(angular_velocity) + sum(acceleration) + check):
+        raise WireError(
+            f"is {shown(motion)} with {shown(more)}, but finite numbers are expected; stop it before it flies off",
+            f"actor {actor_id}",
+        )
+    try:
+        return layout.pack(actor_id, state, *pose, *velocity, *angular_velocity, *acceleration, *more)
+    except (struct.error, OverflowError, TypeError) as error:
+        raise WireError(
+            f"is {shown(motion)} with {shown(more)}, which the record cannot hold ({error}); send less",
+            f"actor {actor_id}",
+        ) from None
 
 
 def _sign_id(sign_id: str) -> bytes:

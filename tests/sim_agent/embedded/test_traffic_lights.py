@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from sim_agent.embedded.pose import Pose
@@ -84,13 +83,20 @@ def test_reset_begins_anew(group):
 
 
 def test_points_are_found_in_turned_boxes():
-    boxes = TriggerBoxes.of(
+    boxes = TriggerBoxes(
         {7: Box(Pose(10.0, 0.0, yaw_deg=90.0), (4.0, 1.0, 2.0)), 9: Box(Pose(0.0, 0.0), (1.0, 1.0, 1.0))}
     )
-    points = np.array([[10.0, 3.9], [10.0, 4.1], [11.1, 0.0], [0.5, -0.5], [100.0, 100.0]])
-    assert boxes.containing(points).tolist() == [7, 0, 0, 9, 0]
-    assert TriggerBoxes.of({}).containing(points).tolist() == [0] * 5
-    assert boxes.containing(np.zeros((0, 2))).tolist() == []
+    points = [(10.0, 3.9), (10.0, 4.1), (11.1, 0.0), (0.5, -0.5), (100.0, 100.0)]
+    assert [boxes.containing(*point) for point in points] == [7, 0, 0, 9, 0]
+    assert TriggerBoxes({}).containing(0.0, 0.0) == 0
+
+
+def test_of_two_boxes_around_a_point_the_nearer_counts():
+    boxes = TriggerBoxes({k: Box(Pose(8.0 * k, 15.0), (20.0, 20.0, 2.0)) for k in range(1, 9)})
+    for x in (-30.0, -11.9, 9.0, 11.9, 12.1, 40.0, 83.9, 84.1):
+        for y in (-6.0, -4.0, 34.0, 36.0):
+            around = [k for k in range(1, 9) if abs(x - 8.0 * k) <= 20.0 and abs(y - 15.0) <= 20.0]
+            assert boxes.containing(x, y) == min(around, key=lambda k: abs(x - 8.0 * k), default=0)
 
 
 def test_directions_agree_across_the_turn():

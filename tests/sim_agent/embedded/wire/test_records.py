@@ -13,7 +13,7 @@ from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.wire import records, structs
 from sim_agent.embedded.wire.codec import WireError
 from sim_agent.embedded.wire.records import Sensor, Stamp
-from sim_agent.embedded.wire.state import ACTOR_BYTES, ActorState, EpisodeState, Motion, SignalState
+from sim_agent.embedded.wire.state import ACTOR_BYTES, ActorState, EpisodeState, Motion, SignalState, light_post
 
 STAMP = Stamp(258, 0.5, Pose(1.0, 2.0, 3.0, 4.0, 5.0, 6.0))
 HEADER = "02010000 00000000 00000000 0000e03f 0000803f 00000040 00004040 00008040 0000a040 0000c040"
@@ -109,7 +109,7 @@ def test_vehicle_record() -> None:
 
 def test_traffic_light_walker_sign_and_other_records() -> None:
     made = state()
-    made.traffic_light(9, MOTION, "ab", SignalState.OFF, (1.0, 2.0, 3.0, 4.0), 5, True)
+    made.traffic_light(light_post(9, MOTION, "ab"), SignalState.OFF, (1.0, 2.0, 3.0, 4.0), 5, True)
     made.walker(9, MOTION, structs.WalkerControl((1.0, 2.0, 3.0), 4.0, True), ActorState.DORMANT)
     made.sign(9, MOTION, "ab")
     made.other(9, MOTION)
@@ -172,7 +172,7 @@ def test_a_state_is_whole_or_refused(numbers: list[float], actor_id: int, speed:
         lambda: state().vehicle(1, MOTION, structs.VehicleControl(math.nan), 0.0),
         lambda: state().vehicle(1, MOTION, structs.VehicleControl(gear=1 << 31), 0.0),
         lambda: state().other(1, Motion(Pose(x_m=1e300))),
-        lambda: state().traffic_light(1, MOTION, "a", SignalState.RED, (1.0, 1.0, 1.0, math.inf), 0, False),
+        lambda: state().traffic_light(light_post(1, MOTION, "a"), SignalState.RED, (1.0, 1.0, 1.0, math.inf), 0, False),
     ],
 )
 def test_what_would_kill_the_client_is_refused(make) -> None:

@@ -13,7 +13,7 @@ from sim_agent.embedded.scene import Weather
 from sim_agent.embedded.wire import records, structs
 from sim_agent.embedded.wire.records import Sensor, Stamp
 from sim_agent.embedded.wire.rpc import Call, RpcServer
-from sim_agent.embedded.wire.state import ActorState, EpisodeState, Motion, SignalState
+from sim_agent.embedded.wire.state import ActorState, EpisodeState, Motion, SignalState, light_post
 from sim_agent.embedded.wire.streams import StreamServer
 
 ROAD = """<?xml version="1.0"?>
@@ -147,7 +147,7 @@ class TinyWorld:
             LIGHT,
             3,
         )
-        state.traffic_light(LIGHT, MOTION, "signal-5", SignalState.YELLOW, (1.0, 2.0, 3.0, 0.5), 6, True)
+        state.traffic_light(light_post(LIGHT, MOTION, "signal-5"), SignalState.YELLOW, (1.0, 2.0, 3.0, 0.5), 6, True)
         state.walker(WALKER, MOTION, structs.WalkerControl((0.0, 1.0, 0.0), 1.5, True), ActorState.DORMANT)
         state.sign(SIGN, MOTION, "signal-7")
         for actor_id in self.sensors:
