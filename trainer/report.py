@@ -95,7 +95,6 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 def render(result: dict[str, Any], info: ModelInfo, gallery: Gallery, metrics: Sequence[dict[str, Any]]) -> str:
     """The whole page."""
-    css = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
     sources = result["data"]["sources"]
     names = ", ".join(s["name"] for s in sources)
     title = f"{info.network.preset} on {names}"
@@ -103,7 +102,7 @@ def render(result: dict[str, Any], info: ModelInfo, gallery: Gallery, metrics: S
         f"<header><h1>{_e(title)}</h1><p>{_e(result['model']['path'])} · engine {_e(result['model']['engine'])} · "
         f"{result['frames']} frames{_part(result)}, scored at the labels' own resolution</p></header>",
         _tiles(result),
-        _curves(metrics),
+        curves(metrics),
         _classes(result, info.classes),
         _matrix(result),
         _groups(result),
@@ -113,29 +112,43 @@ def render(result: dict[str, Any], info: ModelInfo, gallery: Gallery, metrics: S
         f"in the labels. Void pixels are not counted. Boundary IoU: the same on bands of {BOUNDARY_SHARE:.0%} of the "
         "picture's diagonal along class borders (Cheng et al. 2021).</footer>",
     ]
+    return page(title, body)
+
+
+def page(title: str, body: Sequence[str], css: str = "") -> str:
+    """An HTML page that needs nothing else. body: its parts, already HTML. css: what it has beside the report's own."""
+    own = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{_e(title)}</title><style>{css}</style></head><body><main>{''.join(body)}</main></body></html>\n"
+        f"<title>{_e(title)}</title><style>{own}{css}</style></head><body><main>{''.join(body)}</main></body></html>\n"
     )
+
+
+def tiles(figures: Sequence[tuple[str, str]]) -> str:
+    """Large figures side by side, the first one marked: (name, value) each."""
+    cells = [
+        f'<div class="tile{" first" * (k == 0)}"><b>{_e(v)}</b><span>{_e(n)}</span></div>'
+        for k, (n, v) in enumerate(figures)
+    ]
+    return f'<div class="tiles">{"".join(cells)}</div>'
 
 
 def _tiles(result: dict[str, Any]) -> str:
-    tiles = [
-        ("mIoU", _figure(result["miou"]), " first"),
-        ("pixel accuracy", _figure(result["pixel_accuracy"]), ""),
-        ("boundary IoU", _figure(result["boundary_iou"]), ""),
-        ("classes scored", f"{len(result['iou'])} of {len(result['classes'])}", ""),
-        ("frames", f"{result['frames']:,}", ""),
-    ]
-    return (
-        '<div class="tiles">'
-        + "".join(f'<div class="tile{kind}"><b>{value}</b><span>{name}</span></div>' for name, value, kind in tiles)
-        + "</div>"
+    return tiles(
+        [
+            ("mIoU", _figure(result["miou"])),
+            ("pixel accuracy", _figure(result["pixel_accuracy"])),
+            ("boundary IoU", _figure(result["boundary_iou"])),
+            ("classes scored", f"{len(result['iou'])} of {len(result['classes'])}"),
+            ("frames", f"{result['frames']:,}"),
+        ]
     )
 
 
-def _curves(metrics: Sequence[dict[str, Any]]) -> str:
+def curves(metrics: Sequence[dict[str, Any]]) -> str:
+    """Loss, accuracy and mIoU of a run, from the lines of its metrics.jsonl; '' without any."""
+
     def points(kind: str, key: str) -> list[tuple[float, float]]:
         return [(m["step"], m[key]) for m in metrics if m.get("kind") == kind and m.get(key) is not None]
 

@@ -36,6 +36,8 @@ class SimArguments:
     """Folder of the recorder: files that `start_recorder` and `replay_file` name without an absolute path."""
     ready_file: Path | None = None
     """Written with the ports when clients may connect, for scripts that start it."""
+    end_with_stdin: bool = False
+    """End when standard input closes, as it does when the program that holds its other end is gone, however it ended."""
 
 
 def sim(argv: list[str]) -> int:
@@ -43,6 +45,8 @@ def sim(argv: list[str]) -> int:
     arguments = tyro.cli(SimArguments, args=argv, prog="carla-unet sim", description=SimArguments.__doc__)
     if not 0 <= arguments.port <= 65534:
         raise UsageError(f"--port {arguments.port}: expected 0 to 65534; the next port is taken for streams.")
+    # A program that starts this one may be killed while kernels still compile.
+    parent = _Parent() if arguments.end_with_stdin else None
     from sim_agent.embedded.physics import warm_up as warm_up_physics
     from sim_agent.embedded.render import warm_up as warm_up_render
     from sim_agent.embedded.server import EmbeddedServer
@@ -71,6 +75,8 @@ def sim(argv: list[str]) -> int:
         ) from None
     with server:
         _end_on_signals(server.end)
+        if parent is not None:
+            parent.when_gone(server.end)
         if arguments.ready_file is not None:
             partial = arguments.ready_file.with_name(arguments.ready_file.name + ".partial")
             partial.write_text(f"{server.port} {server.streams.port}\n", encoding="ascii")
@@ -79,6 +85,27 @@ def sim(argv: list[str]) -> int:
         server.run()
     _say("ended")
     return 0
+
+
+class _Parent:
+    """Notices that the process at the other end of standard input has closed it or is gone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._end: Callable[[], None] = lambda: os._exit(0)  # nothing is open yet that would want to be closed
+        threading.Thread(target=self._wait, name="parent", daemon=True).start()
+
+    def when_gone(self, end: Callable[[], None]) -> None:
+        """Call `end` then, from a thread of its own."""
+        with self._lock:
+            self._end = end
+
+    def _wait(self) -> None:
+        # Not sys.stdin: a reader that still holds its lock when the interpreter ends is a fatal error.
+        while os.read(0, 4096):
+            pass
+        with self._lock:
+            self._end()
 
 
 def _end_on_signals(end: Callable[[], None]) -> None:

@@ -186,7 +186,9 @@ class ShardWriter:
         """Write the end of the archive, fsync and close. Closing twice does nothing."""
         if self._file is None:
             return
-        self._write(END_OF_ARCHIVE)
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._file = None
+        try:
+            self._write(END_OF_ARCHIVE)
+            os.fsync(self._file.fileno())
+        finally:  # a full disk must not keep the file open; a shard without its end is read all the same
+            self._file.close()
+            self._file = None

@@ -13,6 +13,7 @@ import uuid
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,23 +45,159 @@ SHARD_BYTES = 256 * 1024 * 1024
 _EPISODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
+@dataclass(frozen=True)
+class EncodedFrame:
+    """One bundle as a shard holds it. members: {field: file}, `json` last; tag_pixels: {camera: {tag id: pixels}}."""
+
+    frame: int
+    members: dict[str, bytes]
+    tag_pixels: dict[str, dict[int, int]]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of its files."""
+        return sum(map(len, self.members.values()))
+
+
+def encode_frame(
+    info: RecordingInfo,
+    frame: int,
+    cameras: Mapping[str, Mapping[str, np.ndarray]],
+    meta: Mapping[str, Any] | None = None,
+    where: str = "",
+) -> EncodedFrame:
+    """Compress one bundle as `info` says; touches no file, so any thread or machine can do it.
+
+    cameras: {camera: {'rgb': (H, W, 3) uint8, 'semantic': (H, W) uint8 tag ids, optional 'depth': (H, W) float
+    metres, 'instance': (H, W) integer ids}}. meta: what else FRAME.json holds: sim_time_s, ego, velocity, control,
+    traffic_light. where: names the recording in errors.
+    Raises DataError for an unknown tag id, or a picture of another size than its camera's.
+    """
+    if set(cameras) != {camera.name for camera in info.rig}:
+        rig = sorted(camera.name for camera in info.rig)
+        raise DataError(f"{where}: frame {frame} has the cameras {sorted(cameras)}, the rig {rig}")
+    members: dict[str, bytes] = {}
+    tag_pixels: dict[str, dict[int, int]] = {}
+    for camera in info.rig:
+        named = f"{where}: frame {frame} camera {camera.name}"
+        tag_pixels[camera.name] = _encode_camera(info, camera, cameras[camera.name], named, members)
+    values = {
+        **(meta or {}),
+        "frame": frame,
+        "tags": tag_pixels,
+        "crc32": {field: f"{zlib.crc32(data):08x}" for field, data in members.items()},
+    }
+    members["json"] = json.dumps(values, separators=(",", ":")).encode()
+    return EncodedFrame(frame, members, tag_pixels)
+
+
+def _encode_camera(
+    info: RecordingInfo, camera: Camera, pictures: Mapping[str, np.ndarray], where: str, members: dict[str, bytes]
+) -> dict[int, int]:
+    """Encode one camera's pictures into members; returns {tag id: pixels}."""
+    unknown = set(pictures) - {"rgb", "semantic", "depth", "instance"}
+    missing = {"rgb", "semantic"} - set(pictures)
+    if unknown or missing:
+        raise DataError(f"{where}: pictures 'rgb' and 'semantic' (and 'depth', 'instance'), not {sorted(pictures)}")
+    for kind, picture in pictures.items():
+        if picture.shape[:2] != (camera.height, camera.width):
+            raise DataError(
+                f"{where}: the {kind} picture is {picture.shape[1]}x{picture.shape[0]}, "
+                f"the rig says {camera.width}x{camera.height}"
+            )
+    rgb, tags = pictures["rgb"], pictures["semantic"]
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or tags.dtype != np.uint8 or tags.ndim != 2:
+        raise DataError(f"{where}: rgb must be (H, W, 3) uint8 and semantic (H, W) uint8")
+    counts = np.bincount(tags.ravel(), minlength=256)
+    if counts[~info.table.known()].any():
+        info.table.check(tags, where)  # raises, with what is wrong
+    codecs = info.codecs
+    if codecs.rgb == "jpg":
+        members[f"{camera.name}.rgb.jpg"] = encode_jpeg(rgb, codecs.jpeg_quality, codecs.jpeg_subsampling)
+    else:
+        members[f"{camera.name}.rgb.png"] = encode_png(rgb)
+    members[f"{camera.name}.semantic.png"] = encode_png(tags)
+    if "depth" in pictures:
+        members[f"{camera.name}.depth.png"] = encode_depth(pictures["depth"])
+    if "instance" in pictures:
+        instances = pictures["instance"]
+        if instances.min() < 0 or instances.max() > 65535:
+            raise DataError(f"{where}: instance ids must lie between 0 and 65535")
+        members[f"{camera.name}.instance.png"] = encode_png(instances.astype(np.uint16))
+    return {int(tag): int(counts[tag]) for tag in np.flatnonzero(counts)}
+
+
+class EpisodeWriter:
+    """One episode that is open; RecordingWriter.begin_episode makes it. Any number may be open, for one thread each."""
+
+    def __init__(self, recording: RecordingWriter, info: EpisodeInfo, last_frame: int) -> None:
+        self.info = info
+        self._recording = recording
+        self._folder = recording.path / EPISODES_FOLDER / info.id
+        self._last_frame = last_frame
+        self._shard: ShardWriter | None = None
+        # A shard is never appended to by a second writer: the next number is as good, and nothing can be torn twice.
+        self._shards = len(shard_paths(self._folder))
+
+    def append(self, encoded: EncodedFrame) -> int:
+        """Write one bundle behind the others; returns its bytes.
+
+        Raises DataError for a frame number that is not greater than the one before, or a full disk.
+        """
+        if encoded.frame <= self._last_frame:
+            raise DataError(
+                f"{self._recording.path}: episode {self.info.id} has frame {self._last_frame} already, "
+                f"{encoded.frame} would go back"
+            )
+        if self._shard is None:
+            self._shard = ShardWriter(self._folder / f"shard-{self._shards:05d}.tar")
+            self._shards += 1
+        written = self._shard.append(f"{encoded.frame:08d}", encoded.members)
+        self._last_frame = encoded.frame
+        self.info = dataclasses.replace(self.info, frames=self.info.frames + 1)
+        if self._shard.bytes >= self._recording.shard_bytes:
+            self._shard.close()
+            self._shard = None
+        return written
+
+    def count_dropped(self, reason: str, frames: int = 1) -> None:
+        """Count frames that were dropped, and why; written when the episode closes."""
+        dropped = dict(self.info.dropped)
+        dropped[reason] = dropped.get(reason, 0) + frames
+        self.info = dataclasses.replace(self.info, dropped=dropped)
+
+    def close(self, ended: str = "done") -> EpisodeInfo:
+        """Close the episode; its frames are on the disk (fsync) before episode.json says `closed`."""
+        self._finish(dataclasses.replace(self.info, state="closed", ended=ended))
+        return self.info
+
+    def leave(self) -> None:
+        """Give it back as it is: it stays `open`, and can be gone on with."""
+        self._finish(self.info)
+
+    def _finish(self, info: EpisodeInfo) -> None:
+        shard, self._shard = self._shard, None
+        if shard is not None:
+            shard.close()
+        self._recording.put_back(info)
+        self.info = info
+
+
 class RecordingWriter:
     """Writes one recording; one writer at a time holds it. Use it as a context, or close it.
 
-    episodes: what is on disk, {id: info}; frames_on_disk(id) counts whole frames in the shards.
+    episodes: what is on disk, {id: info}; frames_on_disk(id) counts whole frames in the shards. `begin_episode` gives
+    an episode to write; open_episode, append, count_dropped and close_episode are the same for one episode at a time.
     """
 
     def __init__(self, path: Path, info: RecordingInfo, shard_bytes: int, stack: ExitStack) -> None:
         self.path = path
         self.info = info
         self.episodes: dict[str, EpisodeInfo] = {f.name: read_episode_info(f) for f in episode_folders(path)}
-        self._shard_bytes = shard_bytes
+        self.shard_bytes = shard_bytes
         self._stack = stack
-        self._cameras = {camera.name: camera for camera in info.rig}
-        self._episode: EpisodeInfo | None = None
-        self._shard: ShardWriter | None = None
-        self._shards = 0
-        self._last_frame = -1
+        self._open: dict[str, EpisodeWriter] = {}
+        self._current: EpisodeWriter | None = None
 
     @classmethod
     def create(
@@ -118,15 +255,19 @@ class RecordingWriter:
     def __enter__(self) -> RecordingWriter:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self.close()
+        except DataError:  # a full disk fails this too: what came before is the one to tell
+            if kind is None:
+                raise
 
     def frames_on_disk(self, episode_id: str) -> int:
         """Whole frames of an episode, counted in its shards."""
         folder = self.path / EPISODES_FOLDER / episode_id
         return sum(len(scan_shard(shard).frames) for shard in shard_paths(folder))
 
-    def open_episode(
+    def begin_episode(
         self,
         episode_id: str,
         town: str,
@@ -134,19 +275,18 @@ class RecordingWriter:
         seeds: Mapping[str, int] | None = None,
         traffic: Mapping[str, Any] | None = None,
         simulator: Mapping[str, str] | None = None,
-    ) -> int:
-        """Begin an episode, or go on with one that was left open; returns the whole frames that it has already.
+    ) -> EpisodeWriter:
+        """Begin an episode, or go on with one that was left open (its `info.frames` are there already).
 
         weather: {'name': 'ClearNoon', and its numbers}. A torn tail is moved into a file beside its shard first.
         Raises DataError when the episode was closed, or is of another town.
         """
-        if self._episode is not None:
-            raise ValueError(f"episode {self._episode.id} is still open")
+        if episode_id in self._open:
+            raise ValueError(f"episode {episode_id} is still open")
         if not _EPISODE_NAME.fullmatch(episode_id):
             raise DataError(f"{self.path}: an episode is named with letters, digits, - and _, not {episode_id!r}")
         folder = self.path / EPISODES_FOLDER / episode_id
-        self._last_frame = -1
-        frames = 0
+        last_frame, frames = -1, 0
         there = self.episodes.get(episode_id)
         if there is not None:
             if there.state == "closed":
@@ -156,13 +296,13 @@ class RecordingWriter:
             mend_episode(folder)
             for shard in shard_paths(folder):
                 for frame in scan_shard(shard).frames:
-                    self._last_frame = max(self._last_frame, int(frame.stem))
+                    last_frame = max(last_frame, int(frame.stem))
                     frames += 1
         else:
             # Renamed into place with its episode.json inside: a kill leaves no episode without one.
             folder = folder.with_name(f".{episode_id}")
             folder.mkdir(exist_ok=True)
-        self._episode = EpisodeInfo(
+        info = EpisodeInfo(
             episode_id,
             town,
             dict(weather or {}),
@@ -173,128 +313,69 @@ class RecordingWriter:
             frames=frames,
             dropped=dict(there.dropped) if there else {},
         )
-        self._write_episode(folder)
+        self._write_index(info, folder)
         if there is None:
-            folder = folder.rename(folder.with_name(episode_id))
-        # A shard is never appended to by a second writer: the next number is as good, and nothing can be torn twice.
-        self._shards = len(shard_paths(folder))
-        return frames
+            folder.rename(folder.with_name(episode_id))
+        episode = self._open[episode_id] = EpisodeWriter(self, info, last_frame)
+        return episode
+
+    def open_episode(
+        self,
+        episode_id: str,
+        town: str,
+        weather: Mapping[str, Any] | None = None,
+        seeds: Mapping[str, int] | None = None,
+        traffic: Mapping[str, Any] | None = None,
+        simulator: Mapping[str, str] | None = None,
+    ) -> int:
+        """As `begin_episode`, for `append`; returns the whole frames that the episode has already."""
+        if self._current is not None:
+            raise ValueError(f"episode {self._current.info.id} is still open")
+        self._current = self.begin_episode(episode_id, town, weather, seeds, traffic, simulator)
+        return self._current.info.frames
 
     def append(
         self, frame: int, cameras: Mapping[str, Mapping[str, np.ndarray]], meta: Mapping[str, Any] | None = None
     ) -> int:
-        """Write one bundle; returns its bytes.
-
-        frame: greater than the one before. cameras: {camera: {'rgb': (H, W, 3) uint8, 'semantic': (H, W) uint8 tag
-        ids, optional 'depth': (H, W) float metres, 'instance': (H, W) integer ids}}. meta: what else FRAME.json
-        holds: sim_time_s, ego, velocity, control, traffic_light.
-        Raises DataError for an unknown tag id, a picture of another size than its camera's, or a full disk.
-        """
-        if self._episode is None:
-            raise ValueError("no episode is open")
-        if frame <= self._last_frame:
-            raise DataError(
-                f"{self.path}: episode {self._episode.id} has frame {self._last_frame} already, {frame} would go back"
-            )
-        if set(cameras) != set(self._cameras):
-            raise DataError(
-                f"{self.path}: frame {frame} has the cameras {sorted(cameras)}, the rig {sorted(self._cameras)}"
-            )
-        members: dict[str, bytes] = {}
-        tag_pixels: dict[str, dict[str, int]] = {}
-        for name, camera in self._cameras.items():
-            pictures = cameras[name]
-            where = f"{self.path}: frame {frame} camera {name}"
-            tag_pixels[name] = self._encode(camera, pictures, where, members)
-        stem = f"{frame:08d}"
-        values = {
-            **(meta or {}),
-            "frame": frame,
-            "tags": tag_pixels,
-            "crc32": {field: f"{zlib.crc32(data):08x}" for field, data in members.items()},
-        }
-        members["json"] = json.dumps(values, separators=(",", ":")).encode()
-        if self._shard is None:
-            folder = self.path / EPISODES_FOLDER / self._episode.id
-            self._shard = ShardWriter(folder / f"shard-{self._shards:05d}.tar")
-            self._shards += 1
-        written = self._shard.append(stem, members)
-        self._last_frame = frame
-        self._episode = dataclasses.replace(self._episode, frames=self._episode.frames + 1)
-        if self._shard.bytes >= self._shard_bytes:
-            self._shard.close()
-            self._shard = None
-        return written
-
-    def _encode(
-        self, camera: Camera, pictures: Mapping[str, np.ndarray], where: str, members: dict[str, bytes]
-    ) -> dict[str, int]:
-        """Encode one camera's pictures into members; returns {tag id: pixels}, ids as strings for JSON."""
-        unknown = set(pictures) - {"rgb", "semantic", "depth", "instance"}
-        missing = {"rgb", "semantic"} - set(pictures)
-        if unknown or missing:
-            raise DataError(f"{where}: pictures 'rgb' and 'semantic' (and 'depth', 'instance'), not {sorted(pictures)}")
-        for kind, picture in pictures.items():
-            if picture.shape[:2] != (camera.height, camera.width):
-                raise DataError(
-                    f"{where}: the {kind} picture is {picture.shape[1]}x{picture.shape[0]}, "
-                    f"the rig says {camera.width}x{camera.height}"
-                )
-        rgb, tags = pictures["rgb"], pictures["semantic"]
-        if rgb.dtype != np.uint8 or rgb.ndim != 3 or tags.dtype != np.uint8 or tags.ndim != 2:
-            raise DataError(f"{where}: rgb must be (H, W, 3) uint8 and semantic (H, W) uint8")
-        self.info.table.check(tags, where)
-        codecs = self.info.codecs
-        if codecs.rgb == "jpg":
-            members[f"{camera.name}.rgb.jpg"] = encode_jpeg(rgb, codecs.jpeg_quality, codecs.jpeg_subsampling)
-        else:
-            members[f"{camera.name}.rgb.png"] = encode_png(rgb)
-        members[f"{camera.name}.semantic.png"] = encode_png(tags)
-        if "depth" in pictures:
-            members[f"{camera.name}.depth.png"] = encode_depth(pictures["depth"])
-        if "instance" in pictures:
-            instances = pictures["instance"]
-            if instances.min() < 0 or instances.max() > 65535:
-                raise DataError(f"{where}: instance ids must lie between 0 and 65535")
-            members[f"{camera.name}.instance.png"] = encode_png(instances.astype(np.uint16))
-        counts = np.bincount(tags.ravel(), minlength=256)
-        return {str(tag): int(counts[tag]) for tag in np.flatnonzero(counts)}
+        """Encode and write one bundle of the open episode; returns its bytes. See encode_frame, EpisodeWriter.append."""
+        return self._the_open().append(encode_frame(self.info, frame, cameras, meta, str(self.path)))
 
     def count_dropped(self, reason: str, frames: int = 1) -> None:
-        """Count frames that were dropped, and why; written when the episode closes."""
-        if self._episode is None:
-            raise ValueError("no episode is open")
-        dropped = dict(self._episode.dropped)
-        dropped[reason] = dropped.get(reason, 0) + frames
-        self._episode = dataclasses.replace(self._episode, dropped=dropped)
+        """As EpisodeWriter.count_dropped, for the open episode."""
+        self._the_open().count_dropped(reason, frames)
 
     def close_episode(self, ended: str = "done") -> EpisodeInfo:
-        """Close the open episode; its frames are on the disk (fsync) before episode.json says `closed`."""
-        if self._episode is None:
-            raise ValueError("no episode is open")
-        if self._shard is not None:
-            self._shard.close()
-            self._shard = None
-        episode = self._episode = dataclasses.replace(self._episode, state="closed", ended=ended)
-        self._write_episode()
-        self._episode = None
+        """As EpisodeWriter.close, for the open episode."""
+        episode = self._the_open().close(ended)
+        self._current = None
         return episode
 
-    def close(self) -> None:
-        """Give the recording back. An episode that is open stays `open`: it can be gone on with."""
-        if self._shard is not None:
-            self._shard.close()
-            self._shard = None
-        if self._episode is not None:
-            self._write_episode()
-            self._episode = None
-        self._stack.close()
+    def _the_open(self) -> EpisodeWriter:
+        if self._current is None:
+            raise ValueError("no episode is open")
+        return self._current
 
-    def _write_episode(self, folder: Path | None = None) -> None:
-        assert self._episode is not None
-        self.episodes[self._episode.id] = self._episode
-        folder = folder or self.path / EPISODES_FOLDER / self._episode.id
-        write_json(folder / EPISODE_FILE, dataclasses.asdict(self._episode))
+    def close(self) -> None:
+        """Give the recording back. Episodes that are open stay `open`: they can be gone on with."""
+        self._current = None
+        with self._stack:
+            # The last callback runs first; each runs, and the lock is given back, though a full disk fails them all.
+            for episode in self._open.values():
+                self._stack.callback(episode.leave)
+
+    def put_back(self, info: EpisodeInfo) -> None:
+        """An episode that its EpisodeWriter is done with."""
+        del self._open[info.id]
+        self._write_index(info, self.path / EPISODES_FOLDER / info.id)
+
+    def _write_index(self, info: EpisodeInfo, folder: Path) -> None:
+        self.episodes[info.id] = info
+        try:
+            write_json(folder / EPISODE_FILE, dataclasses.asdict(info))
+        except OSError as error:
+            raise DataError(
+                f"{folder / EPISODE_FILE}: writing failed ({error.strerror}); the frames are kept"
+            ) from error
 
 
 def _refuse_other(path: Path, there: RecordingInfo, wanted: RecordingInfo) -> None:

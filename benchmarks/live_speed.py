@@ -1,0 +1,208 @@
+"""Live masks on a CPU: masks a second, age of a mask against the engine's own time, and how fast steering gets through.
+
+    python benchmarks/live_speed.py [--frames 300] [--engine openvino-int8] [--quality medium] [--json FILE]
+
+The simulator is a process of its own with 20 vehicles, the drive another, headless; the network is `live` for 256x144
+with random weights, which run as fast as trained ones. First the autopilot drives; then keys are pressed at random
+moments, and what comes out of the drive's connection to the simulator is seen by a relay between the two: the time from a
+key to its command there is measured from outside.
+"""
+
+import argparse
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import msgpack
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+NETWORK_SIZE = (144, 256)
+CASES = {"camera 256x144": (256, 144), "camera 640x360": (640, 360)}
+STEP_S = 0.05
+PRESSES = 100
+MASKS_MARK, AGE_MARK, STEER_MARK_MS = 15.0, 1.5, 50.0
+DRIVE = """
+import json, os, random, sys, threading, time
+from pathlib import Path
+os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
+import pygame
+from sim_agent.drive import DriveRequest, open_drive
+from sim_agent.drive_config import load_drive_config
+from sim_agent.session import Where
+port, model, engine, width, height, frames, presses = sys.argv[1:8]
+config = load_drive_config(None, width=int(width), height=int(height), vehicles=20, walkers=0)
+where = Where("127.0.0.1", int(port))
+request = DriveRequest(where, Path(model), engine, headless=True, autopilot=True)
+result, pressed = {}, []
+
+def post(kind, key):
+    pygame.event.post(pygame.event.Event(kind, key=key, mod=0))
+
+def user(drive):
+    draw = random.Random(0)
+    while drive.ride.frames < int(frames):
+        time.sleep(0.02)
+    result.update(drive.result() | {"real_time": drive.ride.sim_time.per_s(time.monotonic())})
+    post(pygame.KEYDOWN, pygame.K_p)
+    while drive.ride.autopilot:
+        time.sleep(0.02)
+    for k in range(int(presses)):
+        key = pygame.K_a if k % 2 else pygame.K_d
+        time.sleep(draw.uniform(0.05, 0.15))
+        pressed.append(time.monotonic())
+        post(pygame.KEYDOWN, key)
+        time.sleep(draw.uniform(0.1, 0.2))
+        post(pygame.KEYUP, key)
+    post(pygame.KEYDOWN, pygame.K_ESCAPE)
+
+with open_drive(request, config, lambda line: print(line, file=sys.stderr)) as drive:
+    thread = threading.Thread(target=user, args=(drive,))
+    thread.start()
+    drive.run()
+    thread.join()
+print(json.dumps({"result": result, "pressed": pressed}), flush=True)
+os._exit(0)
+"""
+
+
+class Relay:
+    """Passes everything on between a client and the simulator's RPC port, and notes when which steering came by."""
+
+    NAME = b"apply_control_to_vehicle"
+
+    def __init__(self, port: int):
+        self.steers: list[tuple[float, float]] = []
+        self._server_port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            server = socket.create_connection(("127.0.0.1", self._server_port))
+            for end in (client, server):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
+
+    def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
+        with client, server:
+            while True:
+                for end in select.select([client, server], [], [])[0]:
+                    data = end.recv(1 << 20)
+                    if not data:
+                        return
+                    if end is client:
+                        self._note(data)
+                    (server if end is client else client).sendall(data)
+
+    def _note(self, data: bytes) -> None:
+        now_s, at = time.monotonic(), data.find(self.NAME)
+        while at >= 0:
+            unpacker = msgpack.Unpacker()
+            unpacker.feed(data[at + len(self.NAME) :])
+            _, _, (_, steer, *_) = unpacker.unpack()
+            self.steers.append((now_s, steer))
+            at = data.find(self.NAME, at + 1)
+
+
+def make_model(folder: Path, engine: str) -> Path:
+    import torch
+
+    from trainer.dataset.drawn import draw_recording
+    from trainer.dataset.source import open_source
+    from trainer.export import export_model
+    from trainer.labels import load_class_list
+    from trainer.model_dir import ModelInfo, Preprocessing, save_model, versions
+    from trainer.unet import UNet, load_preset
+
+    torch.manual_seed(0)
+    network, classes = load_preset("live", classes=17), load_class_list("street17")
+    info = ModelInfo(network, classes, Preprocessing(NETWORK_SIZE), versions=versions())
+    model = save_model(folder / "model", UNet(network).state_dict(), info)
+    if engine.startswith("openvino"):
+        height, width = NETWORK_SIZE
+        draw_recording(folder / "drawn", count=12, width=width, height=height, seed=0, frames_per_episode=6)
+        export_model(model, engine, [open_source(folder / "drawn")], frames=8, score_frames=2, may_lose=1.0)
+    return model
+
+
+def start_simulator(folder: Path, quality: str) -> tuple[subprocess.Popen, int]:
+    ready = folder / "ready"
+    command = [sys.executable, str(ROOT / "launch.py"), "sim", "--port", "0", "--town", "Town02", "--quality", quality]
+    process = subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.DEVNULL)
+    while not ready.exists():
+        if process.poll() is not None:
+            raise SystemExit("the simulator did not start")
+        time.sleep(0.01)
+    return process, int(ready.read_text().split()[0])
+
+
+def steering_ms(pressed: list[float], steers: list[tuple[float, float]]) -> list[float]:
+    """From each key to the first command with its direction."""
+    times = []
+    for k, at_s in enumerate(pressed):
+        sign = -1.0 if k % 2 else 1.0
+        times.append(1000.0 * (next(s for s, steer in steers if s >= at_s and steer * sign > 0.0) - at_s))
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=300, help="of the simulator, in each case")
+    parser.add_argument("--engine", default="openvino-int8", choices=("torch", "openvino-bf16", "openvino-int8"))
+    parser.add_argument("--quality", default="medium", choices=("low", "medium", "high"))
+    parser.add_argument("--json", type=Path, help="write the result here")
+    arguments = parser.parse_args()
+    sys.path.insert(0, str(ROOT))
+    rows = []
+
+    def row(name: str, case: str, ours: float, reference: float, mark: float, met: bool, unit: str) -> None:
+        rows.append(
+            {"name": name, "case": case, "ours": ours, "reference": reference, "ratio": ours / reference}
+            | {"mark": mark, "met": met, "unit": unit}
+        )
+        print(f"{case}  {name:<10} {ours:7.1f} {unit:<9} reference {reference:6.1f}  mark {mark:g}", flush=True)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = make_model(folder, arguments.engine)
+        process, port = start_simulator(folder, arguments.quality)
+        try:
+            relay = Relay(port)
+            for case, (width, height) in CASES.items():
+                relay.steers.clear()
+                numbers = map(str, (width, height, arguments.frames, PRESSES))
+                done = subprocess.run(
+                    [sys.executable, "-c", DRIVE, str(relay.port), str(model), arguments.engine, *numbers],
+                    check=True,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env=os.environ | {"HOME": name, "PYTHONPATH": str(ROOT)},
+                )
+                told = json.loads(done.stdout.splitlines()[-1])
+                result = told["result"]
+                rate, age, engine = (result["masks_per_s"], result["mask_age_ms"]["p50"], result["engine_ms"]["p50"])
+                steer = float(np.percentile(steering_ms(told["pressed"], relay.steers), 99))
+                print(f"{case}  {result['real_time']:.2f} of real time, {result['dropped']} pictures dropped")
+                row("masks", case, rate, 1.0 / STEP_S, MASKS_MARK, rate >= MASKS_MARK, "masks/s")
+                row("mask age", case, age, engine, AGE_MARK, age <= AGE_MARK * engine, "ms")
+                row("steering", case, steer, 1000.0 * STEP_S, STEER_MARK_MS, steer <= STEER_MARK_MS, "ms at p99")
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"benchmarks": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

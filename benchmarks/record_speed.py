@@ -1,0 +1,139 @@
+"""What recording costs: ticks a second with every frame recorded, against the same rig with nothing written.
+
+    python benchmarks/record_speed.py [--frames 1000] [--size 640x360] [--vehicles 20] [--json FILE]
+
+One drive in the embedded simulator, synchronous, RGB and semantic on every tick. Stretches with and without writing take
+turns in it, so that what the drive meets, and what else the machine does, falls on both; the mark is 0.85. Every frame of
+the stretches with writing must be in the recording, and each of its pictures must have been taken at its tick and where
+the vehicle was then.
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MARK = 0.85
+STRETCH = 50
+"""Frames of one stretch."""
+CAMERA_X_M = 1.3
+FAR_M = 0.05
+"""A picture taken so far from where it should be is another frame's: at 30 km/h a tick is 0.4 m."""
+
+
+class Sink:
+    """Counts what is dropped; nothing should be."""
+
+    dropped = 0
+
+    def __init__(self, episode):
+        self.append = episode.append
+
+    def count_dropped(self, reason, frames=1):
+        """See recorder.Sink."""
+        self.dropped += frames
+
+
+def measure(out: Path, arguments: argparse.Namespace) -> dict:
+    """In a process of its own, for CARLA's client."""
+    from sim_agent.film import Film
+    from sim_agent.plan import Episode, Part, Weather
+    from sim_agent.record_config import label_table_of, load_record_config
+    from sim_agent.recorder import drive
+    from sim_agent.rig import Rig
+    from sim_agent.session import open_session
+    from sim_agent.staging import staged
+    from sim_agent.where import Where
+    from trainer.dataset.recording import RecordingSource
+    from trainer.dataset.writer import RecordingWriter
+
+    width, height = map(int, arguments.size.split("x"))
+    camera = {"name": "front", "width": width, "height": height, "pose": [CAMERA_X_M, 0.0, 1.6, 0.0, 0.0, 0.0]}
+    # Every frame is kept: what is measured is what a kept frame costs.
+    gates = {"exposure_s": 0.0, "standing_share": 1.0, "duplicate_level": 0.0, "stuck_s": 1e6}
+    config = load_record_config(rate_hz=20.0, cameras=[camera], gates=gates)
+    episode = Episode("drive", arguments.town, Weather("ClearNoon", (("ClearNoon", 1.0),)), arguments.vehicles, 5, 1, 1)
+    simulator = {"name": "embedded simulator", "version": "0.9.16"}
+    wrong = 0
+
+    def check(bundle, meta):
+        """Each picture says itself at which tick and where it was taken."""
+        nonlocal wrong
+        x, y = meta["ego"]["x_m"], meta["ego"]["y_m"]
+        for picture in bundle.pictures["front"].values():
+            place = picture.transform.location
+            away = math.hypot(place.x - x, place.y - y)
+            wrong += picture.frame != bundle.frame or abs(away - CAMERA_X_M) > FAR_M
+
+    wall_s = {"recorded": 0.0, "not written": 0.0}
+    with (
+        open_session(Where(quality=arguments.quality), town=arguments.town, step_s=config.step_s) as session,
+        RecordingWriter.create(out, label_table_of("0.9.16"), config.cameras, simulator, config.step_s) as writer,
+        staged(session, Part(episode, 1, 1), config) as (ego, _),
+        Rig(session, ego, config.cameras, config.kinds) as rig,
+    ):
+        entry = writer.begin_episode("drive", arguments.town)
+        sink = Sink(entry)
+        drive(session, ego, rig, check, STRETCH, config, sink)
+        for _ in range(-(-arguments.frames // STRETCH)):
+            started_s = time.perf_counter()
+            with Film(writer.info, entry.append, str(out)) as film:
+
+                def keep(bundle, meta, film=film):
+                    check(bundle, meta)
+                    film.add(bundle, meta)
+
+                drive(session, ego, rig, keep, STRETCH, config, sink)
+            wall_s["recorded"] += time.perf_counter() - started_s
+            started_s = time.perf_counter()
+            drive(session, ego, rig, check, STRETCH, config, sink)
+            wall_s["not written"] += time.perf_counter() - started_s
+        recorded = entry.close().frames
+    size = sum(shard.stat().st_size for shard in out.glob("episodes/*/*.tar"))
+    return {
+        "ticks_per_s": {what: recorded / took_s for what, took_s in wall_s.items()},
+        "bytes_per_frame": size / recorded,
+        "frames": recorded,
+        "lost": recorded - len(RecordingSource(out).frames) + sink.dropped,
+        "of_another_frame": wrong,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=1000, help="recorded frames; as many again are not written")
+    parser.add_argument("--size", default="640x360")
+    parser.add_argument("--vehicles", type=int, default=20)
+    parser.add_argument("--town", default="Town01")
+    parser.add_argument("--quality", default="medium", choices=("low", "medium", "high"))
+    parser.add_argument("--json", type=Path, help="write the result here")
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.out:
+        sys.path.insert(0, str(ROOT))
+        print(json.dumps(measure(arguments.out, arguments)), flush=True)
+        os._exit(0)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, __file__, *sys.argv[1:], "--out", str(Path(folder) / "recording")]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    result = json.loads(done.stdout.splitlines()[-1])
+    ours, reference = result["ticks_per_s"]["recorded"], result["ticks_per_s"]["not written"]
+    print(f"recorded {ours:.1f} ticks/s, nothing written {reference:.1f}: ratio {ours / reference:.3f} (mark {MARK})")
+    print(
+        f"{result['bytes_per_frame'] / 1e3:.1f} kB a frame; of {result['frames']} frames {result['lost']} lost, "
+        f"{result['of_another_frame']} pictures of another frame"
+    )
+    if arguments.json:
+        row = {"name": "record", "case": arguments.size, "ours": ours, "reference": reference, "unit": "ticks/s"}
+        row |= {"ratio": ours / reference, "mark": MARK, "met": ours / reference >= MARK}
+        arguments.json.write_text(json.dumps({"benchmarks": [row], **result}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

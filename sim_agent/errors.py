@@ -1,0 +1,23 @@
+"""The errors of what lives in the simulator, beside those of trainer/errors.py.
+
+UserError
+└── SimulatorError        a simulator that can't be reached, or does not do what was asked
+    ├── SpawnRefused      no place for an actor here, or not such an actor
+    └── SimulatorGone     it was there and answers no more: what follows needs a new session
+"""
+
+from __future__ import annotations
+
+from trainer.errors import UserError
+
+
+class SimulatorError(UserError):
+    """A simulator that can't be used as it is."""
+
+
+class SpawnRefused(SimulatorError):
+    """The simulator does not spawn an actor, as where another one stands in its place."""
+
+
+class SimulatorGone(SimulatorError):
+    """A simulator that stopped answering in the middle of a job."""

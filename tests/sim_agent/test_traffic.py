@@ -1,0 +1,50 @@
+"""Traffic: the same for the same seed, gone when it is cleared, and driven on when its process is lost."""
+
+import pytest
+
+from sim_agent.errors import SimulatorError
+from sim_agent.traffic import TrafficProcess
+
+
+def test_same_seed_same_drive(server, jobs):
+    first, again, other = (jobs.run("same_drive", server.port, seed) for seed in (3, 3, 4))
+    assert first == again
+    assert (first["vehicles"], first["walkers"]) == (8, 6) == (other["vehicles"], other["walkers"])
+    assert first["sha256"] != other["sha256"]
+    # 10 s: who does not stand at a light drives some 80 m; nobody walks faster than 2 m/s
+    assert sum(metres > 20.0 for metres in first["drove_m"]) >= 6
+    assert sum(5.0 < metres < 20.0 for metres in first["walked_m"]) >= 4
+    assert first["left"] == ["vehicle.tesla.model3"]
+
+
+def test_a_lost_traffic_manager_is_replaced(server, jobs):
+    told = jobs.run("same_drive", server.port, 3, "lose")
+    (said,) = told["said"]
+    assert said.startswith("the Traffic Manager was lost (it ended with exit code -9")
+    assert said.endswith("a new one takes over 9 vehicles")
+    # in the 5 s after it
+    assert sum(metres > 10.0 for metres in told["drove_m"]) >= 5
+    assert sum(metres > 2.5 for metres in told["walked_m"]) >= 4
+
+
+def test_traffic_by_the_clock(server, jobs):
+    told = jobs.run("by_the_clock", server.port)
+    assert None not in told.values()
+    assert told["still_ms"] < 0.01
+
+
+def test_a_refused_order_is_one_sentence_and_no_end(server):
+    pytest.importorskip("carla")
+    process = TrafficProcess(server.host, server.port, synchronous=False)
+    try:
+        with pytest.raises(SimulatorError, match="the Traffic Manager refused: .*no_such_method"):
+            process.call("tune", method="no_such_method", args=[])
+        assert process.call("drive", ids=[]) == {}
+    finally:
+        process.end()
+
+
+def test_no_server_is_one_sentence():
+    pytest.importorskip("carla")
+    with pytest.raises(SimulatorError, match="the Traffic Manager did not start: .*Connection refused"):
+        TrafficProcess("127.0.0.1", 1, synchronous=True)
