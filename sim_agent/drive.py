@@ -26,7 +26,7 @@ from sim_agent.ride import Ride
 from sim_agent.scores import Rate, Scores
 from sim_agent.session import Session, join_session, open_session
 from sim_agent.trouble import Troubles
-from sim_agent.video import Video
+from sim_agent.video import GIF_MOST, Video
 from sim_agent.watch import RunWatch
 from sim_agent.where import Where
 from sim_agent.window import Window
@@ -81,7 +81,10 @@ def open_drive(request: DriveRequest, config: DriveConfig, say: Say) -> Iterator
         say("preparing the drive: vehicle, traffic, cameras ...")
         ride.prepare(request.autopilot)
         title = f"carla-unet: {ride.town}, {session.simulator.name}"
-        window = stack.enter_context(Window((config.width, config.height), config.window, title, request.headless))
+        most = config.window
+        if request.headless and request.video is not None and request.video.suffix == ".gif":
+            most = GIF_MOST  # letters that are drawn in this size are sharper than those that are shrunk to it
+        window = stack.enter_context(Window((config.width, config.height), most, title, request.headless))
         video = None
         if request.video is not None:
             colours = (*COLOURS, *(one.colour for one in segmenter.info.classes.classes))

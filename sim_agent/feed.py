@@ -111,6 +111,11 @@ class Feed:
                     return f"{name} camera: frame {frame} did not come, {last}"
         return ""
 
+    def has_passed(self, frame: int) -> bool:
+        """Whether both cameras have sent a later frame, so that what is missing of this one will not come."""
+        with self._changed:
+            return _reaches(self._shots, frame + 1) and _reaches(self._tags, frame + 1)
+
     def truth(self, frame: int) -> np.ndarray | None:
         """(H, W) uint8 class indices of a frame, VOID where they don't count; None where they are not (yet) there."""
         tags = self.tags(frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import shutil
 import time
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from trainer.dataset.writer import RecordingWriter
 from trainer.errors import ConfigError, UsageError
 from trainer.labels import LabelTable
 
-_BYTES_PER_PIXEL = 0.5
+_BYTES_PER_PIXEL = 0.6
 """For the forecast before the first frame: what RGB and tags of a camera took (measured in the embedded towns)."""
 
 
@@ -79,6 +80,8 @@ def record(argv: list[str]) -> int:
         raise UsageError("--simulators: 1 or more.")
     if arguments.simulators > 1 and not where.embedded:
         raise UsageError("--simulators: only embedded ones can be many; leave --host and --port out, or --simulators.")
+    if arguments.json_file is not None and not arguments.json_file.absolute().parent.is_dir():
+        raise UsageError(f"--json {arguments.json_file}: there is no folder {arguments.json_file.absolute().parent}.")
     config = configuration(arguments)
     import_carla()
     simulator, table = _simulator(where)
@@ -158,10 +161,10 @@ def _sum_up(ledger: Ledger, view: RecordView, out: Path) -> None:
         )
     if tally.dropped:
         view.say(f"dropped: {view.dropped()}")
-    if ledger.frames_left:
+    if not ledger.frames_left:
+        view.say(f"complete: {out}\nnext: python launch.py train --data {shlex.quote(str(out))} --run first")
+    elif tally.frames or ledger.there:
         view.say(f"{ledger.frames_left:,} frames are missing; the same command goes on with them")
-    else:
-        view.say(f"complete: {out}\nnext: python launch.py train --data {out} --run first")
 
 
 def _result(ledger: Ledger, table: LabelTable, wall_s: float) -> dict[str, Any]:

@@ -208,6 +208,8 @@ class Ride(ABC):
                 self._stop_recording(self.tape.error)
             elif self.frames % self.config.record_every == 0:
                 self.tape.add(scene)
+            else:
+                self.tape.look()
         self.on_frame()
 
     def note(self, sentence: str) -> None:

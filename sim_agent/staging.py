@@ -42,7 +42,7 @@ def staged(session: Session, part: Part, config: RecordConfig) -> Iterator[tuple
     try:
         session.traffic.tune("set_random_device_seed", part.seed)
         session.traffic.drive(ego, *vehicles)
-        _, walkers = session.traffic.populate(0, episode.walkers, part.seed)
+        _, walkers = session.traffic.populate(0, episode.walkers, part.seed, near=place)
         for _ in range(round(config.settle_s / config.step_s)):
             session.tick()
         yield (

@@ -20,10 +20,10 @@ from trainer.dataset.writer import EpisodeWriter, RecordingWriter, encode_frame
 from trainer.errors import UserError
 from trainer.labels import LabelTable
 
-_QUEUE = 12
-"""Scenes that wait, at most; the feed keeps pictures for longer than that."""
+_ON_THE_WAY = 12
+"""Frames that wait for the disk or are being written, at most."""
 _LATE_S = 5.0
-"""How long the pictures of a frame may take."""
+"""How long the last frame's pictures may take."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,20 @@ class Begin:
     """Simulated time."""
 
 
-class Tape:
-    """A recording of this drive in `folder`. `begin` an episode, `add` scenes, `close`; none of them waits for the disk.
+@dataclass(frozen=True)
+class _Frame:
+    """The vehicle, picture (BGRA) and tags of one frame."""
 
-    When the disk is too slow, scenes are dropped and counted: a drive does not wait as `record` does.
+    scene: Scene
+    picture: np.ndarray
+    tags: np.ndarray
+
+
+class Tape:
+    """A recording of this drive in `folder`. `begin` an episode, `add` scenes, `look` at each frame, `close`.
+
+    None but `close` waits for the disk: when that is too slow, frames are dropped and counted. A drive does not wait, as
+    `record` does.
     """
 
     def __init__(
@@ -59,30 +69,46 @@ class Tape:
         """Why it ended by itself."""
         self._feed, self._camera, self._table = feed, camera, table
         self._simulator, self._step_s, self._config = dict(simulator), step_s, dict(config)
-        self._full = 0
-        self._queue: queue.Queue[Begin | Scene | None] = queue.Queue(_QUEUE + 2)
+        self._waiting: list[Scene] = []
+        self._queue: queue.SimpleQueue[Begin | _Frame | str | None] = queue.SimpleQueue()
+        """Of str: why a frame was left out."""
+        self._room = threading.Semaphore(_ON_THE_WAY)
         self._thread = threading.Thread(target=self._run, name="tape", daemon=True)
         self._thread.start()
 
     def begin(self, begin: Begin) -> None:
         """Close the episode before, if there is one, and begin another."""
-        self._put(begin, _QUEUE + 1)
+        self._waiting.clear()
+        self._queue.put(begin)
 
     def add(self, scene: Scene) -> None:
         """The vehicle at a frame whose pictures come or have come."""
-        if not self._put(scene, _QUEUE):
-            self._full += 1
+        self._waiting.append(scene)
+        self.look()
+
+    def look(self) -> None:
+        """Take what has come of the pictures that are waited for: the feed does not keep them for long."""
+        for scene in list(self._waiting):
+            shot, tags = self._feed.shot(scene.frame), self._feed.tags(scene.frame)
+            if shot is None or tags is None:
+                if not self._feed.has_passed(scene.frame):
+                    continue
+                self._queue.put("missing")
+            elif self._room.acquire(blocking=False):
+                self._queue.put(_Frame(scene, shot.picture, tags))
+            else:
+                self._queue.put("disk too slow")
+            self._waiting.remove(scene)
 
     def close(self) -> None:
         """Write what waits, close the episode, end."""
+        if self._waiting:
+            self._feed.wait_for(self._waiting[-1].frame, _LATE_S)
+            self.look()
+            for _ in self._waiting:
+                self._queue.put("missing")
         self._queue.put(None)
         self._thread.join()
-
-    def _put(self, item: Begin | Scene, room: int) -> bool:
-        if self.error is not None or self._queue.qsize() >= room:
-            return False
-        self._queue.put_nowait(item)
-        return True
 
     def _run(self) -> None:
         try:
@@ -92,8 +118,6 @@ class Tape:
                 self._write(writer)
         except (UserError, OSError) as error:
             self.error = str(error)
-        while self.error is not None and self._queue.get() is not None:
-            pass  # nothing more is written: whoever adds must not find the queue full
 
     def _write(self, writer: RecordingWriter) -> None:
         episode: EpisodeWriter | None = None
@@ -105,8 +129,13 @@ class Tape:
                         episode.close()
                     episode = self._begin(writer, item)
                     gates = Gates(GateConfig(exposure_s=0.0), item.time_s)
-                elif episode is not None:
+                    continue
+                assert episode is not None, "a scene before an episode"
+                if isinstance(item, str):
+                    episode.count_dropped(item)
+                else:
                     self._file(writer, episode, gates, item)
+                    self._room.release()
         finally:
             if episode is not None:
                 episode.close()
@@ -118,21 +147,14 @@ class Tape:
             name, begin.town, header.weather, header.seeds, header.traffic, header.simulator or self._simulator
         )
 
-    def _file(self, writer: RecordingWriter, episode: EpisodeWriter, gates: Gates, scene: Scene) -> None:
-        if self._full:
-            full, self._full = self._full, 0
-            episode.count_dropped("disk too slow", full)
-        self._feed.wait_for(scene.frame, _LATE_S)
-        shot, tags = self._feed.shot(scene.frame), self._feed.tags(scene.frame)
-        if shot is None or tags is None:
-            episode.count_dropped("missing")
-            return
-        reason = gates.reason_to_drop(scene, thumb_of(shot.picture))
+    def _file(self, writer: RecordingWriter, episode: EpisodeWriter, gates: Gates, frame: _Frame) -> None:
+        reason = gates.reason_to_drop(frame.scene, thumb_of(frame.picture))
         if reason is not None:
             episode.count_dropped(reason)
             return
-        pictures = {"rgb": np.ascontiguousarray(shot.picture[..., 2::-1]), "semantic": tags}
+        pictures = {"rgb": np.ascontiguousarray(frame.picture[..., 2::-1]), "semantic": frame.tags}
+        meta = frame.scene.meta()
         episode.append(
-            encode_frame(writer.info, scene.frame, {self._camera.name: pictures}, scene.meta(), str(self.folder))
+            encode_frame(writer.info, frame.scene.frame, {self._camera.name: pictures}, meta, str(self.folder))
         )
         self.frames += 1

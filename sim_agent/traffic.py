@@ -29,6 +29,8 @@ _CLEAR_M = 8.0
 """No vehicle is put nearer than this to one that is there."""
 _DROP_M = 1.0
 """Walkers begin so high above the place that the navigation names, or their feet would be in the ground."""
+_NEAR_DRAWS = 24
+"""The navigation only gives random places: the nearest of so many is near."""
 _SEEDS = 2**31
 """The Traffic Manager's seeds are a C++ int each."""
 
@@ -78,10 +80,16 @@ class Traffic:
         self._ask("tune", **order)
         self._tuned.append(order)
 
-    def populate(self, vehicles: int = 0, walkers: int = 0, seed: int = 0) -> tuple[int, int]:
+    def populate(self, vehicles: int = 0, walkers: int = 0, seed: int = 0, near: Any = None) -> tuple[int, int]:
         """Spawn vehicles and walkers that drive and walk by themselves, the same ones for the same seed.
 
         In synchronous mode a tick passes: walkers must be seen in the world before they start.
+
+        Args:
+            vehicles: how many to try; they begin at spawn points all over the town.
+            walkers: how many to try, all over the town too.
+            seed: of places and kinds.
+            near: carla.Location; every second walker begins about there instead (within some 40 m in a small town).
 
         Returns:
             How many vehicles and walkers found a place.
@@ -92,7 +100,7 @@ class Traffic:
         with session.asking("spawning traffic"):
             cars = self._spawn_vehicles(vehicles, draw)
             self.vehicles += cars
-            bodies, speeds_ms = self._spawn_walkers(walkers, draw)
+            bodies, speeds_ms = self._spawn_walkers(walkers, draw, near)
             self.walkers += bodies
             controllers = self._spawn_controllers(bodies, speeds_ms)
         if session.synchronous:
@@ -206,15 +214,17 @@ class Traffic:
                 batch.append(self._session.carla.command.SpawnActor(kind, point))
         return [number for number in self._apply(batch) if number]
 
-    def _spawn_walkers(self, count: int, draw: random.Random) -> tuple[list[int], list[float]]:
+    def _spawn_walkers(self, count: int, draw: random.Random, near: Any) -> tuple[list[int], list[float]]:
         world, carla = self._session.world, self._session.carla
         world.set_pedestrians_seed(self._seed)
         kinds = sorted(world.get_blueprint_library().filter("walker.pedestrian.*"), key=lambda b: b.id)
         batch, speeds_ms = [], []
-        for _ in range(count):
-            place = world.get_random_location_from_navigation()
-            if place is None:
+        for number in range(count):
+            draws = _NEAR_DRAWS if near is not None and number % 2 else 1
+            places = [world.get_random_location_from_navigation() for _ in range(draws)]
+            if None in places:
                 break  # a town without walkways
+            place = min(places, key=near.distance) if draws > 1 else places[0]
             kind = draw.choice(kinds)
             batch.append(carla.command.SpawnActor(kind, carla.Transform(place + carla.Location(z=_DROP_M))))
             walking_ms = kind.get_attribute("speed").recommended_values[1]  # standing, walking, running

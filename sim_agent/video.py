@@ -18,7 +18,9 @@ SUFFIXES = (".gif", ".mp4", ".webm")
 _CODECS = {".mp4": "mp4v", ".webm": "VP80"}
 """What OpenCV's own build has: WebM plays in browsers, H.264 is not there."""
 _QUEUE = 16
-_GIF_HZ, _GIF_WIDE = 10.0, 960
+_GIF_HZ = 10.0
+GIF_MOST = (960, 540)
+"""Largest size of a GIF: width, height in pixels."""
 _PALETTE_FROM = 8
 """The palette of a GIF is made of so many pictures, spread over those that came first."""
 
@@ -128,7 +130,7 @@ class _Gif:
         self._path, self._colours = path, colours
         self._every = max(1, round(pictures_per_s / _GIF_HZ))
         self._show_ms = round(1000.0 * self._every / pictures_per_s)
-        scale = min(1.0, _GIF_WIDE / size[0])
+        scale = min(1.0, GIF_MOST[0] / size[0], GIF_MOST[1] / size[1])
         self._size = (round(size[0] * scale), round(size[1] * scale))
         self._slot = 0
         self._pictures: list[Image.Image] = []

@@ -1,11 +1,15 @@
 """What all tests share: a small recording drawn by ourselves, and one Ray."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
 from tests.processes import CommandLine
 from trainer.local_ray import LocalRay, prepare_ray
 
+# A shell that starts the suite in the background has it ignore Ctrl-C, and so would every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 prepare_ray()  # before any test module imports Ray
 # The same examples on every run; what an earlier state of the code failed on is not remembered.
 settings.register_profile("fixed", derandomize=True, database=None)

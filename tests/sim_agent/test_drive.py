@@ -101,7 +101,6 @@ def test_the_window_shows_what_its_keys_ask_for(server, jobs, model, tmp_path):
     told = jobs.run("window", server.port, model, run, later)
     assert "error" not in told, told["error"]
     assert told["clouds"] == 60.0
-    assert told["late_ms"] > 250.0
     assert told["checkpoint"] == "step 20"
     with_panels, without = told["panels"]
     assert without > with_panels + 15.0  # dark glass over the sky
@@ -133,7 +132,7 @@ def test_headless_writes_a_video_and_the_figures(jobs, model, tmp_path):
     assert 0.0 <= result["miou"] <= 1.0 and 0.0 <= result["miou_after_latency"] <= 1.0
     assert result["simulator"] == "embedded simulator 0.9.16" and result["town"] == "Town01"
     with Image.open(tmp_path / "out" / "drive.gif") as gif:
-        assert gif.size == (960, 576)
+        assert gif.size == (900, 540)
         assert 1500 <= sum(_durations(gif)) <= 2200
 
 

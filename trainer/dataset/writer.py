@@ -239,10 +239,17 @@ class RecordingWriter:
             path.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise DataError(f"{path}: a file is in the way of the recording's folder; name another") from error
+        except OSError as error:
+            raise DataError(f"{path}: the folder cannot be made ({error.strerror}); name another") from error
         with ExitStack() as stack:
-            stack.enter_context(
-                locked(path / ".writer.lock", 0, f"{path}: another process is writing this recording; wait for its end")
-            )
+            try:
+                stack.enter_context(
+                    locked(
+                        path / ".writer.lock", 0, f"{path}: another process is writing this recording; wait for its end"
+                    )
+                )
+            except OSError as error:
+                raise DataError(f"{path}: cannot be written to ({error.strerror}); name another folder") from error
             if (path / RECORDING_FILE).is_file():
                 there = read_recording_info(path)
                 _refuse_other(path, there, wanted)

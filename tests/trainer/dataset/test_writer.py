@@ -13,12 +13,15 @@ import pytest
 from trainer.dataset.pictures import decode_16bit
 from trainer.dataset.recording import Camera, Codecs, RecordingSource
 from trainer.dataset.shard import scan_shard
-from trainer.dataset.writer import RecordingWriter
+from trainer.dataset.writer import RecordingWriter, encode_frame
 from trainer.errors import DataError
 from trainer.labels import LabelTable, Tag
 
 Pair = Callable[..., tuple[np.ndarray, np.ndarray]]
 MakeWriter = Callable[..., RecordingWriter]
+
+
+TABLE = LabelTable("tiny", (Tag(0, "None", (0, 0, 0)),))
 
 
 def test_round_trip_of_every_data_type(make_writer: MakeWriter, pair: Pair) -> None:
@@ -109,6 +112,12 @@ def test_a_folder_with_other_things_is_refused_and_kept(make_writer: MakeWriter,
     assert os.listdir(tmp_path / "rec") == ["thesis.txt"]
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder where nobody can write")
+def test_a_folder_that_cannot_be_made_is_one_sentence() -> None:
+    with pytest.raises(DataError, match="/proc/1/rec: the folder cannot be made"):
+        RecordingWriter.create("/proc/1/rec", TABLE, [Camera("front", 40, 24)], {"name": "t", "version": "1"}, 0.05)
+
+
 def test_two_writers_at_once_are_refused(make_writer: MakeWriter) -> None:
     with make_writer(), pytest.raises(DataError, match="another process is writing"):
         make_writer()
@@ -146,6 +155,63 @@ def test_a_bad_episode_name_is_refused(make_writer: MakeWriter) -> None:
         writer.open_episode("../e", "T")
 
 
+def test_several_episodes_at_once_are_kept_apart(make_writer: MakeWriter, pair: Pair) -> None:
+    rgb, tags = pair(0)
+    with make_writer() as writer:
+        one, two = writer.begin_episode("one", "Town01"), writer.begin_episode("two", "Town02", {"name": "Wet"})
+        with pytest.raises(ValueError, match="still open"):
+            writer.begin_episode("one", "Town01")
+        encoded = [
+            encode_frame(writer.info, frame, {"front": {"rgb": rgb, "semantic": tags}}, {"sim_time_s": frame})
+            for frame in range(4)
+        ]
+        for frame in encoded:
+            assert one.append(frame) > frame.bytes > 0
+            if frame.frame % 2:
+                two.append(frame)
+        two.count_dropped("standing", 2)
+        assert two.close("stuck").frames == 2
+        assert one.info.frames == 4 and writer.episodes["one"].state == "open"
+    source = RecordingSource(writer.path)
+    assert [ref.key for ref in source.frames] == [f"one/{k:08d}" for k in range(4)] + [f"two/{k:08d}" for k in (1, 3)]
+    assert source.episodes["two"].dropped == {"standing": 2} and source.episodes["two"].ended == "stuck"
+    # what was not closed was left open, with its count
+    assert source.episodes["one"].state == "open" and source.episodes["one"].frames == 4
+    with make_writer() as writer:
+        assert writer.begin_episode("one", "Town01").info.frames == 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of a file's size")
+def test_a_full_disk_loses_no_frame_and_gives_the_recording_back(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path / "rec")], capture_output=True, text=True)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert (
+        last.startswith("trainer.errors.DataError") and "writing failed (File too large)" in last and "shard-" in last
+    )
+    assert "ResourceWarning" not in done.stderr
+    there = [ref.frame for ref in RecordingSource(tmp_path / "rec").frames]
+    assert there == list(range(len(there))) and len(there) > 3
+    with RecordingWriter.create(
+        tmp_path / "rec", TABLE, [Camera("front", 40, 24)], {"name": "t", "version": "1"}, 0.05
+    ) as writer:
+        assert writer.open_episode("e", "T") == len(there)
+
+
+FULL = """
+import resource, sys
+import numpy as np
+from trainer.dataset.recording import Camera
+from trainer.dataset.writer import RecordingWriter
+from trainer.labels import LabelTable, Tag
+table = LabelTable("tiny", (Tag(0, "None", (0, 0, 0)),))
+with RecordingWriter.create(sys.argv[1], table, [Camera("front", 40, 24)], {"name": "t", "version": "1"}, 0.05) as writer:
+    writer.open_episode("e", "T")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+    grey = np.zeros((24, 40), np.uint8)
+    for frame in range(100):
+        writer.append(frame, {"front": {"rgb": np.dstack([grey] * 3), "semantic": grey}})
+"""
 KILLED = """
 import os, signal, sys
 import numpy as np
