@@ -37,7 +37,7 @@ os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
 import pygame
 from sim_agent.drive import DriveRequest, open_drive
 from sim_agent.drive_config import load_drive_config
-from sim_agent.session import Where
+from sim_agent.where import Where
 port, model, engine, width, height, frames, presses = sys.argv[1:8]
 config = load_drive_config(None, width=int(width), height=int(height), vehicles=20, walkers=0)
 where = Where("127.0.0.1", int(port))
@@ -51,7 +51,7 @@ def user(drive):
     draw = random.Random(0)
     while drive.ride.frames < int(frames):
         time.sleep(0.02)
-    result.update(drive.result() | {"real_time": drive.ride.sim_time.per_s(time.monotonic())})
+    result.update(drive.result())
     post(pygame.KEYDOWN, pygame.K_p)
     while drive.ride.autopilot:
         time.sleep(0.02)
@@ -193,7 +193,7 @@ def main() -> None:
                 result = told["result"]
                 rate, age, engine = (result["masks_per_s"], result["mask_age_ms"]["p50"], result["engine_ms"]["p50"])
                 steer = float(np.percentile(steering_ms(told["pressed"], relay.steers), 99))
-                print(f"{case}  {result['real_time']:.2f} of real time, {result['dropped']} pictures dropped")
+                print(f"{case}  {result['real_time_factor']:.2f} of real time, {result['dropped']} pictures dropped")
                 row("masks", case, rate, 1.0 / STEP_S, MASKS_MARK, rate >= MASKS_MARK, "masks/s")
                 row("mask age", case, age, engine, AGE_MARK, age <= AGE_MARK * engine, "ms")
                 row("steering", case, steer, 1000.0 * STEP_S, STEER_MARK_MS, steer <= STEER_MARK_MS, "ms at p99")

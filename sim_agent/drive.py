@@ -95,6 +95,8 @@ def open_drive(request: DriveRequest, config: DriveConfig, say: Say) -> Iterator
         if request.watch is not None:
             stack.enter_context(RunWatch(request.watch, size, threads, drive.classes, drive.swap, drive.warn))
         drive.controls.open_gamepads()
+        if drive.controls.pad_name:
+            say(f"gamepad: {drive.controls.pad_name}")
         yield drive
 
 
@@ -350,6 +352,7 @@ class Drive:
             "simulator": f"{self.ride.session.simulator.name} {self.ride.session.simulator.version}",
             "town": ride.town,
             "drawn": self.drawn,
+            "real_time_factor": ride.sim_s / wall_s,
             "wall_s": wall_s,
         }
 

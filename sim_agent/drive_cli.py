@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-import sim_agent
 from trainer.errors import UsageError
 
 SHIPPED_MODEL = Path(__file__).parent / "shipped"
@@ -72,9 +71,7 @@ def drive(argv: list[str]) -> int:
     arguments = tyro.cli(DriveArguments, args=argv, prog="carla-unet drive", description=DriveArguments.__doc__)
     _check(arguments)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    # Torch and pygame are not needed to say what is wrong with the arguments.
     from sim_agent.connect import import_carla
-    from sim_agent.drive import DriveRequest, run_drive
     from sim_agent.drive_config import load_drive_config
     from sim_agent.video import check_video
     from sim_agent.where import Where
@@ -85,6 +82,11 @@ def drive(argv: list[str]) -> int:
     import_carla()
     if arguments.video is not None:
         check_video(arguments.video)
+    if arguments.json_file is not None:
+        _make_parent(arguments.json_file)
+    # Torch and pygame are not needed to say what is wrong with the arguments.
+    from sim_agent.drive import DriveRequest, run_drive
+
     where = Where(arguments.host, arguments.port, town=config.town, quality=config.quality)
     request = DriveRequest(
         where=where,
@@ -105,7 +107,6 @@ def drive(argv: list[str]) -> int:
     if arguments.video is not None:
         print(f"written: {arguments.video}")
     if arguments.json_file is not None:
-        arguments.json_file.parent.mkdir(parents=True, exist_ok=True)
         arguments.json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         print(f"written: {arguments.json_file}")
     return 0
@@ -124,11 +125,12 @@ def _check(arguments: DriveArguments) -> None:
         raise UsageError(f"--engine {arguments.engine}: a training's checkpoints run on torch only; leave it out.")
 
 
-def _model(arguments: DriveArguments) -> Path | None:
-    """The model to begin with; None: the first one of the training that is watched."""
-    if arguments.model is not None or arguments.watch is not None:
-        return arguments.model
-    return Path(sim_agent.__file__).parent / "shipped"
+def _make_parent(path: Path) -> None:
+    """Before the drive: what it brought must not be lost after it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--json {path}: its folder can't be made ({error.strerror}); name another.") from None
 
 
 def _sum_up(result: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ _WIDE = 300
 _LEGEND_WIDE, _LEGEND_HIGH = 252, 360
 _HISTORY_MS = 50.0
 """Least full scale of the curve of mask ages."""
+_PAD_HELP = "as in CARLA's manual_control where it has them; a gamepad: left stick and triggers"
 TOAST_S = 2.5
 
 
@@ -188,7 +189,7 @@ class Hud:
         half = math.ceil(len(rows) / 2)
         panel = self._panel(width, 84 + row * half, _SHADE)
         self._write(panel, "Keys", 28, 46, 22, INK, "bold")
-        self._write(panel, "as in CARLA's manual_control where it has them", 96, 46, 13.5, FAINT)
+        self._write(panel, _PAD_HELP, 96, 46, 13.5, FAINT)
         for k, (keys, what) in enumerate(rows):
             x, y = 28 + (width - 40) / 2 * (k // half), 84 + row * (k % half)
             for cap in keys.split():

@@ -58,6 +58,8 @@ class Ride(ABC):
         self.town = ""
         self.frames = 0
         """Of the simulator, since the ride began."""
+        self.sim_s = 0.0
+        """Simulated seconds since then."""
         self.notes: queue.SimpleQueue[str] = queue.SimpleQueue()
         """Sentences for the window."""
         self.ticks, self.sim_time = Rate(), Rate()
@@ -188,6 +190,7 @@ class Ride(ABC):
         self.ticks.add(now_s)
         if self._sim_time_s is not None:
             self.sim_time.add(now_s, scene.time_s - self._sim_time_s)
+            self.sim_s += scene.time_s - self._sim_time_s
         self._sim_time_s, self.last_frame_s = scene.time_s, now_s
         control = scene.control
         gear = int(control["gear"])

@@ -102,7 +102,7 @@ class Tape:
 
     def close(self) -> None:
         """Write what waits, close the episode, end."""
-        if self._waiting:
+        if self._waiting and self.error is None:
             self._feed.wait_for(self._waiting[-1].frame, _LATE_S)
             self.look()
             for _ in self._waiting:

@@ -151,3 +151,32 @@ def test_opacity_stays_within_its_bounds():
     for _ in range(12):
         opacity = changed_opacity(opacity, Action.LESS_OPAQUE)
     assert opacity == 0.0
+
+
+class Pad:
+    """A gamepad as SDL's game controllers are."""
+
+    def __init__(self, **axes):
+        self.axes = axes
+
+    def get_axis(self, number):
+        names = {
+            pygame.CONTROLLER_AXIS_LEFTX: "stick",
+            pygame.CONTROLLER_AXIS_TRIGGERRIGHT: "right",
+            pygame.CONTROLLER_AXIS_TRIGGERLEFT: "left",
+        }
+        return self.axes.get(names[number], 0)
+
+    def attached(self):
+        return False
+
+
+def test_a_gamepad_drives_until_it_is_pulled_out(controls):
+    moved = pygame.event.Event(pygame.CONTROLLERAXISMOTION, axis=0, value=0, instance_id=0)
+    assert controls.handle(moved) == (None, False)
+    controls._pad = Pad(stick=-32767, right=32767)
+    assert controls.handle(moved) == (None, True)
+    assert controls.wheel.turn(STEP_S, 0.0) == Command(throttle=1.0, steer=-1.0)
+    pulled = pygame.event.Event(pygame.CONTROLLERDEVICEREMOVED, instance_id=0)
+    assert controls.handle(pulled) == (None, True)
+    assert controls._pad is None and drive(controls.wheel, 1.0) == Command()
