@@ -65,7 +65,8 @@ class Session:
             self.simulator = Simulator(name, wait_for_server(host, port, where.wait_s, say), host, port)
             say(str(self.simulator))
             self.client = self.carla.Client(host, port)
-            self.client.set_timeout(CALL_S)
+            # One that has just started prepares its cameras beside the first answers.
+            self._allow(TICK_S if self._own_server is not None else CALL_S)
             with self.asking("its world"):
                 self.world = self.client.get_world()
         except BaseException:
@@ -110,6 +111,7 @@ class Session:
             self.load(town)
         else:
             self._enter_world()
+            self._allow(CALL_S)
 
     def load(self, town: str) -> None:
         """Begin a new episode in `town`: what was in the old one is gone, ours and others' alike.
@@ -120,17 +122,17 @@ class Session:
         """
         self._callbacks.stop(self._ours.values())
         self.traffic.end()
-        self.client.set_timeout(_LOAD_S)
+        self._allow(_LOAD_S)
         try:
             self.world = self.client.load_world(town)
         except RuntimeError as error:
             if "not found" not in str(error):
-                raise self.failed(f"load {town}", error, _LOAD_S) from None
+                raise self.failed(f"load {town}", error) from None
             with self.asking("its towns"):
                 towns = sorted(map(_short, self.client.get_available_maps()))
             raise SimulatorError(f"{town}: the simulator has no such town; it has {', '.join(towns)}.") from None
         finally:
-            self.client.set_timeout(CALL_S)
+            self._allow(CALL_S)
         self.traffic.forget()
         self._ours.clear()
         self._map = None
@@ -295,10 +297,15 @@ class Session:
         except RuntimeError as error:
             raise self.failed(f"answer ({what})", error) from None
 
+    def _allow(self, call_s: float) -> None:
+        """How long a call may take from now on."""
+        self._call_s = call_s
+        self.client.set_timeout(call_s)
+
     def _has_crashed(self) -> bool:
         return self._own_server is not None and self._own_server.crash() is not None
 
-    def failed(self, what: str, error: Exception, within_s: float = CALL_S) -> SimulatorError:
+    def failed(self, what: str, error: Exception, within_s: float | None = None) -> SimulatorError:
         """The one sentence for a call that came to nothing; `what` is what the simulator was to do."""
         crash = self._own_server.crash() if self._own_server is not None else None
         if crash is not None:
@@ -307,7 +314,7 @@ class Session:
         if _is_timeout(error):
             self._lost = True
             return SimulatorGone(
-                f"the {self.simulator} did not {what} within {within_s:.0f} s; see whether it still runs and what its "
+                f"the {self.simulator} did not {what} within {within_s or self._call_s:.0f} s; see whether it still runs and what its "
                 f"log says, restart it, then start this command again."
             )
         return SimulatorError(f"the {self.simulator} did not {what}: {error}.")
