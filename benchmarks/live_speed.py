@@ -28,7 +28,6 @@ ROOT = Path(__file__).resolve().parent.parent
 NETWORK_SIZE = (144, 256)
 CASES = {"camera 256x144": (256, 144), "camera 640x360": (640, 360)}
 STEP_S = 0.05
-PRESSES = 100
 MASKS_MARK, AGE_MARK, STEER_MARK_MS = 15.0, 1.5, 50.0
 DRIVE = """
 import json, os, random, sys, threading, time
@@ -159,6 +158,7 @@ def steering_ms(pressed: list[float], steers: list[tuple[float, float]]) -> list
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=300, help="of the simulator, in each case")
+    parser.add_argument("--presses", type=int, default=100, help="of keys, in each case")
     parser.add_argument("--engine", default="openvino-int8", choices=("torch", "openvino-bf16", "openvino-int8"))
     parser.add_argument("--quality", default="medium", choices=("low", "medium", "high"))
     parser.add_argument("--json", type=Path, help="write the result here")
@@ -181,7 +181,7 @@ def main() -> None:
             relay = Relay(port)
             for case, (width, height) in CASES.items():
                 relay.steers.clear()
-                numbers = map(str, (width, height, arguments.frames, PRESSES))
+                numbers = map(str, (width, height, arguments.frames, arguments.presses))
                 done = subprocess.run(
                     [sys.executable, "-c", DRIVE, str(relay.port), str(model), arguments.engine, *numbers],
                     check=True,

@@ -16,7 +16,7 @@ from sim_agent.lettering import Colour, disc, rounded, width_of, write
 from sim_agent.readings import Chip, DrivePanel, MaskPanel, PlacePanel, Readings, Tone
 from trainer.labels import ClassList
 
-INK, SOFT, FAINT = (238, 243, 248), (166, 178, 192), (120, 132, 148)
+INK, SOFT, FAINT = (238, 243, 248), (170, 182, 196), (132, 144, 160)
 ACCENT, AMBER, GOOD, BAD = (110, 163, 255), (245, 176, 66), (86, 211, 132), (255, 106, 92)
 COLOURS = (INK, SOFT, FAINT, ACCENT, AMBER, GOOD, BAD)
 _GLASS, _EDGE, _GROOVE = (13, 18, 25, 206), (255, 255, 255, 26), (255, 255, 255, 30)

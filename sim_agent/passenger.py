@@ -16,7 +16,7 @@ from sim_agent.recorder import observe
 from sim_agent.ride import Ride, name_of_weather, weather_numbers
 from sim_agent.session import Session
 
-_FIND_S = 60.0
+_FIND_S = 30.0
 _TICK_S = 2.0
 _WEATHER_S = 2.0
 _DRIVING = {
@@ -48,7 +48,7 @@ class Passenger(Ride):
         """Wait for the vehicle, and for the first pictures from it.
 
         Raises:
-            SimulatorError: there is no such vehicle within a minute, or nobody ticks.
+            SimulatorError: there is no such vehicle within 30 s, or nobody ticks.
         """
         self._board(_FIND_S)
         deadline_s = time.monotonic() + _FIND_S

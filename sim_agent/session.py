@@ -314,7 +314,7 @@ class Session:
         if _is_timeout(error):
             self._lost = True
             return SimulatorGone(
-                f"the {self.simulator} did not {what} within {within_s or self._call_s:.0f} s; see whether it still runs, "
+                f"the {self.simulator} did not {what} within {within_s or self._call_s:.0f} s; see whether it still runs "
                 f"and what its log says, restart it, then start this command again."
             )
         return SimulatorError(f"the {self.simulator} did not {what}: {error}.")

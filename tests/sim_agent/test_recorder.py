@@ -9,6 +9,7 @@ import re
 import signal
 import threading
 import time
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +20,8 @@ from sim_agent.ledger import Header, Ledger
 from sim_agent.plan import make_plan
 from sim_agent.record_cli import record
 from sim_agent.record_config import label_table_of, load_record_config
-from sim_agent.rig import Bundle
+from sim_agent.recorder import drive as drive_loop
+from sim_agent.rig import Bundle, FrameMissing
 from sim_agent.station import Patience, end_part
 from tests.processes import wait_for
 from tests.sim_agent.recording import RecordCommand, frames_on_disk
@@ -123,6 +125,95 @@ def test_a_drive_that_is_cut_short_still_writes_what_it_had():
             film.add(bundle(frame), {})
         raise KeyboardInterrupt
     assert written == [0, 1, 2, 3, 4]
+
+
+# the drive
+
+
+class Road:
+    """Session, ego and rig in one: a vehicle at 10 m/s whose pictures are noise; what was asked for stands in `calls`."""
+
+    def __init__(self, speed_m_s=10.0, missing=(), repeats=False):
+        self.frame, self.speed_m_s, self.missing, self.repeats = 100, speed_m_s, missing, repeats
+        self.calls, self.dropped, self.kept = [], Counter(), []
+        self.world = self
+        self.draw = np.random.default_rng(0)
+
+    def tick(self):
+        self.frame += 1
+        self.calls.append(("tick", self.frame))
+        return self.frame
+
+    def get_snapshot(self):
+        return SimpleNamespace(timestamp=SimpleNamespace(elapsed_seconds=self.frame * 0.05))
+
+    def get_transform(self):
+        place = SimpleNamespace(x=self.frame * 0.05 * self.speed_m_s, y=0.0, z=0.0)
+        return SimpleNamespace(location=place, rotation=SimpleNamespace(roll=0.0, pitch=0.0, yaw=0.0))
+
+    def get_velocity(self):
+        return SimpleNamespace(x=self.speed_m_s, y=0.0, z=0.0)
+
+    def get_control(self):
+        return SimpleNamespace(throttle=0.5, steer=0.0, brake=0.0, hand_brake=False, reverse=False, gear=3)
+
+    def is_at_traffic_light(self):
+        return False
+
+    def bundle(self, frame):
+        self.calls.append(("bundle", frame))
+        if frame in self.missing:
+            raise FrameMissing("camera front (semantic)", frame, frame + 1)
+        one = bundle(frame)
+        raw = np.zeros((24, 40, 4), np.uint8) if self.repeats else self.draw.integers(0, 255, (24, 40, 4), np.uint8)
+        one.pictures["front"]["rgb"].raw_data = raw.tobytes()
+        return one
+
+    def count_dropped(self, reason, frames=1):
+        self.dropped[reason] += frames
+
+    def keep(self, bundle, meta):
+        assert meta["sim_time_s"] == pytest.approx(bundle.frame * 0.05)
+        self.kept.append(bundle.frame)
+
+    def drive(self, frames, **changes):
+        config = load_record_config(**changes)
+        return drive_loop(self, self, self, self.keep, frames, config, self)
+
+
+def test_every_second_tick_is_recorded_after_the_spawn_frames():
+    road = Road()
+    assert road.drive(5, rate_hz=10.0) == "done"
+    assert road.kept == [121, 123, 125, 127, 129]
+    assert road.dropped == {"spawn": 10}
+
+
+def test_the_next_frame_is_made_while_a_bundle_is_waited_for():
+    road = Road()
+    road.drive(5, rate_hz=20.0)
+    for frame in road.kept:
+        assert road.calls.index(("tick", frame + 1)) < road.calls.index(("bundle", frame))
+    assert road.calls[-1] == ("bundle", road.kept[-1]) and road.frame == road.kept[-1] + 1
+
+
+def test_a_missing_frame_is_counted_by_its_sensor_and_the_drive_goes_on():
+    road = Road(missing=(125, 129))
+    assert road.drive(5, rate_hz=10.0) == "done"
+    assert road.kept == [121, 123, 127, 131, 133]
+    assert road.dropped == {"spawn": 10, "missing: camera front (semantic)": 2}
+
+
+def test_a_vehicle_that_gets_nowhere_ends_the_drive():
+    road = Road(speed_m_s=0.0)
+    assert road.drive(5, gates={"stuck_s": 20.0}) == "stuck"
+    assert road.kept == [] and road.frame * 0.05 - 5.0 == pytest.approx(20.0, abs=0.2)
+
+
+def test_a_drive_that_keeps_nothing_is_given_up_though_the_vehicle_moves(monkeypatch):
+    monkeypatch.setattr("sim_agent.recorder.FRUITLESS_S", 20.0)
+    road = Road(repeats=True)
+    assert road.drive(5) == "fruitless"
+    assert len(road.kept) == 1 and road.dropped["duplicate"] == pytest.approx(100, abs=2)
 
 
 # ledger
