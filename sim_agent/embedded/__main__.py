@@ -1,13 +1,8 @@
-"""`python -m sim_agent.embedded`: the embedded simulator as a process of its own, until it is interrupted."""
+"""`python -m sim_agent.embedded`: the verb `sim`, the embedded simulator in a process of its own until Ctrl-C."""
 
 import sys
 
-from sim_agent.embedded.cli import sim
-from trainer.errors import UserError
+from sim_agent.cli import main
 
 if __name__ == "__main__":
-    try:
-        sys.exit(sim(sys.argv[1:]))
-    except UserError as error:
-        print(f"sim: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    sys.exit(main(["sim", *sys.argv[1:]]))

@@ -6,11 +6,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from sim_agent.embedded.blueprints import PropSpec, VehicleSpec, WalkerSpec
 from sim_agent.embedded.pose import ORIGIN, Pose
 from sim_agent.embedded.traffic_lights import Light
 from sim_agent.embedded.wire import structs
+
+if TYPE_CHECKING:
+    from sim_agent.embedded.motion_cameras import EventSight, LastSight
 
 SPEED_LIMIT_KMH = 30.0
 """What CARLA gives a vehicle that has not passed a sign yet."""
@@ -89,6 +93,9 @@ class Vehicle(Body):
     light: Light | None = None
     """The traffic light in whose trigger box it stands."""
     doors_open: set[int] = field(default_factory=set)
+    wheel_steer_deg: dict[int, float] = field(default_factory=dict)
+    wheel_pitch_deg: dict[int, float] = field(default_factory=dict)
+    """How clients have set wheels; it shows while there is no physics."""
 
 
 @dataclass(eq=False)
@@ -98,6 +105,10 @@ class Walker(Body):
     spec: WalkerSpec | None = None
     control: structs.WalkerControl = field(default_factory=structs.WalkerControl)
     walked_m: float = 0.0
+    own_bones: dict[str, Pose] = field(default_factory=dict)
+    """The pose that a client made: each bone in its parent bone."""
+    blend: float = 0.0
+    """How much of it shows: 0 none, 1 nothing else."""
 
 
 @dataclass(eq=False)
@@ -117,6 +128,8 @@ class Sensor(Actor):
     """Where a turning lidar points."""
     readings: int = 0
     """How often it has sensed."""
+    sight: LastSight | EventSight | None = None
+    """What a camera that sees change saw last."""
 
 
 @dataclass(eq=False)

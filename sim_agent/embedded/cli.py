@@ -48,13 +48,15 @@ def sim(argv: list[str]) -> int:
     # A program that starts this one may be killed while kernels still compile.
     parent = _Parent() if arguments.end_with_stdin else None
     from sim_agent.embedded.physics import warm_up as warm_up_physics
-    from sim_agent.embedded.render import warm_up as warm_up_render
+    from sim_agent.embedded.render import compilation
+    from sim_agent.embedded.render.kernel import load_numba
     from sim_agent.embedded.server import EmbeddedServer
     from sim_agent.embedded.world import WorldError
 
     _say(f"embedded simulator: {arguments.town}, quality {arguments.quality} ...")
+    compilation.start(_say)
+    load_numba()
     warm_up_physics()
-    warm_up_render(_say)
     threads = arguments.threads or min(4, os.cpu_count() or 1)
     try:
         server = EmbeddedServer(

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from sim_agent.embedded.pose import ORIGIN
+from sim_agent.embedded.scene import Weather
 from sim_agent.embedded.town import Town
 
 if TYPE_CHECKING:
@@ -23,9 +25,16 @@ class Eyes:
         self._town: Town | None = None
 
     def open_on(self, town: Town) -> None:
-        """Begin to make what sees this town; what saw another is given up. The same town is not made twice."""
+        """Begin to make what sees this town; what saw another is given up. The same town is not made twice.
+
+        Where `compilation.start` has been called, this returns when a picture can be drawn soon: no client shall find a
+        server whose first picture takes longer than a client waits.
+        """
         if town is self._town:
             return
+        from sim_agent.embedded.render import compilation
+
+        compilation.wait_for_first_parts()
         self._close_renderer()
         self._town = town
         self._renderer = self._maker.submit(self._make_renderer, town)
@@ -51,6 +60,9 @@ class Eyes:
 
     def close(self) -> None:
         """End the threads."""
+        from sim_agent.embedded.render import compilation
+
+        compilation.end()
         self._close_renderer()
         self._maker.shutdown(wait=True, cancel_futures=True)
 
@@ -61,17 +73,21 @@ class Eyes:
 
     def _make_renderer(self, town: Town) -> Renderer:
         from sim_agent.embedded.models import actor_models
-        from sim_agent.embedded.render import Renderer
+        from sim_agent.embedded.render import Camera, Renderer
 
         self._say(f"{town.name}: preparing the cameras ...")
-        return Renderer(town.mesh, actor_models(), self._quality, self._threads)
+        renderer = Renderer(town.mesh, actor_models(), self._quality, self._threads)
+        # Loads the kernels before a client waits for them.
+        renderer.render(Camera(16, 9, 90.0, ORIGIN), [], Weather(), seed=0)
+        return renderer
 
 
 def make_ray_caster(town: Town) -> RayCaster:
     """What casts rays in a town; takes seconds."""
     from sim_agent.embedded.models import actor_models
-    from sim_agent.embedded.render import RayCaster
+    from sim_agent.embedded.render import RayCaster, compilation
 
+    compilation.wait_for_rest()
     return RayCaster(town.mesh, actor_models())
 
 

@@ -31,6 +31,7 @@ from sim_agent.embedded.recorder_file import (
     recorder_path,
 )
 from sim_agent.embedded.scene import Weather
+from sim_agent.embedded.wire import structs
 from sim_agent.embedded.world import World, WorldError
 
 KINDS: tuple[tuple[type[Actor], int], ...] = (
@@ -121,7 +122,7 @@ class _Tape:
         self._mounts: dict[int, tuple[int, Pose]] = {}
         self._times: dict[int, LightTimes] = {}
         self._weather: Weather | None = None
-        self._lamps_off: tuple[int, ...] | None = None
+        self._lamps: tuple[structs.LightState, ...] | None = None
 
     def record(self, world: World, step_s: float) -> None:
         if not self._frames:
@@ -143,7 +144,7 @@ class _Tape:
         for key in removed:
             self._mounts.pop(key, None)
         added = tuple(self._added(world, actor) for actor in fresh)
-        weather, lamps_off = Weather(*world.weather), tuple(sorted(world.lamps_off))
+        weather, lamps = Weather(*world.weather), world.lamps.changed()
         events = Events(
             added,
             removed,
@@ -151,9 +152,9 @@ class _Tape:
             tuple(_collisions(world)),
             self._light_times(world),
             None if weather == self._weather else weather,
-            () if lamps_off == self._lamps_off else (lamps_off,),
+            () if lamps == self._lamps else (lamps,),
         )
-        self._weather, self._lamps_off = weather, lamps_off
+        self._weather, self._lamps = weather, lamps
         return events
 
     def _added(self, world: World, actor: Actor) -> Added:

@@ -120,8 +120,8 @@ class Events(NamedTuple):
     collisions: tuple[Collision, ...] = ()
     light_times: tuple[LightTimes, ...] = ()
     weather: Weather | None = None
-    lamps_off: tuple[tuple[U32, ...], ...] = ()
-    """Nothing, or one list: ids of all lamps that are off from now on."""
+    lamps: tuple[tuple[structs.LightState, ...], ...] = ()
+    """Nothing, or one list: all street lamps that from now on are not as they were made."""
 
 
 class Moved(NamedTuple):

@@ -241,9 +241,13 @@ def _everything(reader: RecorderReader, frame: Frame) -> list[str]:
     )
     lines.append(f" Vehicle light animations: {len(states.driven)}")
     lines += [f"  Id: {driven.id} {_lights(driven.lights)}" for driven in states.driven]
-    for lamps in events.lamps_off:
+    for lamps in events.lamps:
         lines.append(f" Scene light changes: {len(lamps)}")
-        lines += [f"  Id: {lamp} enabled: False" for lamp in lamps]
+        lines += [
+            f"  Id: {lamp.id} enabled: {lamp.active} intensity: {lamp.intensity:g}"
+            f" RGB_color: ({lamp.color.r}, {lamp.color.g}, {lamp.color.b})"
+            for lamp in lamps
+        ]
     lines.append(f" Dynamic actors: {len(states.moved)}")
     for row in states.moved:
         velocity, turning = _vector(row.velocity), _vector(row.angular_velocity_deg)

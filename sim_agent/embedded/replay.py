@@ -169,9 +169,8 @@ class Replay:
                 light.light.green_s, light.light.yellow_s, light.light.red_s = times[1:]
         if events.weather is not None:
             self._world.weather = events.weather
-        if events.lamps_off:
-            known = {lamp.object_id for lamp in self._world.town.lamps}
-            self._world.lamps_off = known & set(events.lamps_off[-1])
+        if events.lamps:
+            self._world.lamps.replace(events.lamps[-1])
             self._simulation.show_objects()
             self._simulation.lights_changed()
 

@@ -157,6 +157,16 @@ class Mover(NamedTuple):
     """Bits of `Light`: which lamps glow."""
 
 
+class LampSetting(NamedTuple):
+    """What a client has made of a street lamp."""
+
+    on: bool = True
+    power: float = 1.0
+    """How much light it sends, against an untouched lamp."""
+    colour: tuple[float, float, float] | None = None
+    """sRGB of its light, 0 to 1; None: its own."""
+
+
 class Weather(NamedTuple):
     """`carla.WeatherParameters`, in the order of the wire; percent, degrees, metres."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sim_agent.embedded.service import Service
@@ -11,6 +13,7 @@ from sim_agent.embedded.simulation import RECORDINGS, Simulation
 from sim_agent.embedded.wire.rpc import RpcServer
 from sim_agent.embedded.wire.streams import StreamServer
 
+_log = logging.getLogger(__name__)
 _POLL_S = 0.2
 """How long a wait for a call is, at most, before the end is looked for."""
 _LATE_S = 0.5
@@ -47,6 +50,9 @@ class EmbeddedServer:
         self.service = Service(self.simulation)
         self.port = self.rpc.port
         self._ended = False
+        self._failing = False
+        # The Traffic Manager asks for nothing more often: some 4,500 times a second in asynchronous mode.
+        self.simulation.on_settings(partial(self.rpc.set_constant, "get_episode_settings"))
 
     def run(self) -> None:
         """Serve until `end` is called, from another thread or a signal handler."""
@@ -62,8 +68,19 @@ class EmbeddedServer:
                 continue
             now_s = time.monotonic()
             if not self.simulation.settings.synchronous_mode and now_s >= due_s:
-                self.simulation.tick()
+                self._tick()
                 due_s = max(due_s + self.simulation.step_s, now_s - _LATE_S)
+
+    def _tick(self) -> None:
+        """A tick that nobody waits for: a fault in it must not end the server."""
+        try:
+            self.simulation.tick()
+        except Exception:
+            if not self._failing:
+                _log.exception("a tick failed, and maybe the next ones, which are not told")
+            self._failing = True
+        else:
+            self._failing = False
 
     def end(self) -> None:
         """Make `run` return."""

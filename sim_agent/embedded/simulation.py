@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from sim_agent.embedded import sensors
 from sim_agent.embedded.actors import Actor, Sensor
 from sim_agent.embedded.eyes import Eyes
+from sim_agent.embedded.motion_cameras import EVENTS, FLOW, motion_records
 from sim_agent.embedded.observer import state_of
 from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.recorder import Recorder
 from sim_agent.embedded.replayer import Replayer
 from sim_agent.embedded.scene import Mover
 from sim_agent.embedded.town import TOWNS, UNLISTED_TOWNS, Town, build_town, town_from_opendrive
+from sim_agent.embedded.turning_wheels import with_wheels
 from sim_agent.embedded.wire import structs
 from sim_agent.embedded.wire.records import Frame
 from sim_agent.embedded.wire.state import SimulationState
@@ -55,10 +57,13 @@ class Simulation:
         self.recorder = Recorder(recordings)
         self.replayer = Replayer()
         self.settings = DEFAULT_SETTINGS
+        self._tell_settings: Callable[[structs.EpisodeSettings], None] = lambda settings: None
         self.frame = FIRST_FRAME
         self.gravity_mps2 = sensors.GRAVITY_MPS2
         self.opendrive: str | None = None
         """What a client sent for the next episode to be made of."""
+        self.opendrive_walkable = True
+        """Whether people shall find their way in it."""
         self._next_stream = STATE_STREAM + 1
         self._bits = 0
         self._shown = False
@@ -104,7 +109,7 @@ class Simulation:
 
     def _opendrive_town(self, text: str) -> Town:
         try:
-            return town_from_opendrive(text)
+            return town_from_opendrive(text, self.opendrive_walkable)
         except ValueError as error:
             raise WorldError(str(error)) from None
 
@@ -125,6 +130,12 @@ class Simulation:
             settings = settings._replace(fixed_delta_s=None)
         self.settings = settings
         self.streams.synchronous = settings.synchronous_mode
+        self._tell_settings(settings)
+
+    def on_settings(self, tell: Callable[[structs.EpisodeSettings], None]) -> None:
+        """Have settings told: those of now, and later those that change."""
+        self._tell_settings = tell
+        tell(self.settings)
 
     @property
     def step_s(self) -> float:
@@ -197,6 +208,10 @@ class Simulation:
             if self.settings.no_rendering_mode:
                 return []
             return [sensors.camera_picture(sensor, at, self._pictures(sensor, movers, pictures, due))]
+        if kind in (FLOW, EVENTS):
+            if self.settings.no_rendering_mode:
+                return []
+            return motion_records(sensor, at, movers, self._pictures(sensor, movers, pictures, due))
         if kind == "sensor.other.collision":
             return list(sensors.collisions(world, sensor, at, self.as_actor))
         if kind == "sensor.other.gnss":
@@ -226,17 +241,21 @@ class Simulation:
         self, sensor: Sensor, movers: list[Mover], done: dict[CameraKey, Pictures], due: list[Sensor]
     ) -> Pictures:
         """One pass for all cameras of a pose, size and field of view: pictures and labels agree by construction."""
-        from sim_agent.embedded.render import Camera
+        from sim_agent.embedded.render import Camera, draw_strokes
 
         key = _camera_key(sensor)
         if key not in done:
-            rgb = any(s.type_id == "sensor.camera.rgb" and _camera_key(s) == key for s in due)
+            rgb = any(s.type_id in ("sensor.camera.rgb", EVENTS) and _camera_key(s) == key for s in due)
             width, height, fov_deg, pose = key
             camera = Camera(width, height, fov_deg, pose)
             renderer = self.eyes.renderer()
             self._show_objects(renderer)
             # Grain that is another in every picture, and the same in every run.
-            done[key] = renderer.render(camera, movers, self.world.weather, seed=sensor.readings, rgb=rgb)
+            parts = with_wheels(self.world, movers, pose)
+            done[key] = pictures = renderer.render(camera, parts, self.world.weather, seed=sensor.readings, rgb=rgb)
+            strokes = self.world.debug.strokes(self.world.time_s)
+            if strokes is not None and pictures.bgra is not None:
+                draw_strokes(strokes, camera, pictures.depth_m, pictures.bgra)
         return done[key]
 
     def show_objects(self) -> None:
@@ -246,7 +265,7 @@ class Simulation:
     def _show_objects(self, renderer: Renderer) -> None:
         if not self._shown:
             renderer.set_hidden(self.world.hidden_objects)
-            renderer.set_lamps_off(self.world.lamps_off)
+            renderer.set_lamps(self.world.lamps.settings())
             self._shown = True
 
 

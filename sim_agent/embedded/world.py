@@ -12,12 +12,15 @@ import numpy as np
 
 from sim_agent.embedded import blueprints
 from sim_agent.embedded.actors import Actor, Attachment, Body, Prop, Sensor, TrafficLight, TrafficSign, Vehicle, Walker
+from sim_agent.embedded.debug_shapes import DebugShapes
 from sim_agent.embedded.eyes import make_ray_caster
 from sim_agent.embedded.models import PHASES, stride_m, walker_model_key
-from sim_agent.embedded.physics import Contact, Dynamics, default_control
+from sim_agent.embedded.physics import Contact, Dynamics, HeightField, default_control
 from sim_agent.embedded.pose import Pose
+from sim_agent.embedded.posed_walkers import posed_movers
 from sim_agent.embedded.scene import Box, Mover, Tag, Weather
 from sim_agent.embedded.signals import Signals
+from sim_agent.embedded.street_lamps import StreetLamps
 from sim_agent.embedded.town import Town
 from sim_agent.embedded.wire import structs
 from sim_agent.embedded.wire.state import Motion
@@ -68,9 +71,11 @@ class World:
         self.packed_signs: dict[int, bytes] = {}
         """What never changes in the state records of lights and signs (observer)."""
         self.hidden_objects: set[int] = set()
-        self.lamps_off: set[int] = set()
+        self.lamps = StreetLamps(town.lamps)
+        self.debug = DebugShapes()
         self.contacts: Sequence[Contact] = ()
-        self._dynamics = Dynamics([o for o in town.objects if o.solid])
+        ground = HeightField(*town.slopes) if town.slopes is not None else None
+        self._dynamics = Dynamics([o for o in town.objects if o.solid], ground)
         self._motions: dict[int, Motion] = {}
         self._gears: dict[int, int] = {}
         self._next_id = 1
@@ -450,13 +455,21 @@ class World:
             if v.spec is not None
         ]
         for walker in self.walkers.values():
-            moving = math.hypot(*self.motion(walker).velocity[:2]) > WALKING_MPS
-            phase = int(walker.walked_m / stride_m(walker.type_id) * PHASES) % PHASES if moving else None
-            result.append(Mover(walker_model_key(walker.type_id, phase), self.object_id(walker.id), walker.pose()))
+            phase, object_id, pose = self.gait_phase(walker), self.object_id(walker.id), walker.pose()
+            if walker.blend > 0.0:
+                result += posed_movers(walker, phase, object_id, pose)
+            else:
+                result.append(Mover(walker_model_key(walker.type_id, phase), object_id, pose))
         for prop in self.actors.values():
             if isinstance(prop, Prop) and prop.spec is not None:
                 result.append(Mover(prop.spec.model, self.object_id(prop.id), prop.pose()))
         return result + self.signals.heads(self.object_id)
+
+    def gait_phase(self, walker: Walker) -> int | None:
+        """Where in its gait a walker is; None if it stands."""
+        if math.hypot(*self.motion(walker).velocity[:2]) <= WALKING_MPS:
+            return None
+        return int(walker.walked_m / stride_m(walker.type_id) * PHASES) % PHASES
 
     def substeps_of(self, settings: structs.EpisodeSettings, dt_s: float) -> int:
         """Physics substeps of a tick, by the settings' limits."""

@@ -135,13 +135,14 @@ def _ring_wheel(sculptor: Sculptor, x: float, radius: float, tyre: float, look: 
     ]
     turned = rings(profile, 20)
     points = np.stack([turned[..., 0] + x, turned[..., 2], turned[..., 1] + radius], -1)
-    sculptor.grid(points, TYRE, flip=True)
     rim = radius - 1.6 * tyre
-    for k in range(spokes):
-        angle = 2 * np.pi * k / spokes
-        end = (x + rim * float(np.cos(angle)), 0.0, radius + rim * float(np.sin(angle)))
-        sculptor.rod((x, 0.0, radius), end, 0.12 * tyre + 0.002, look, 3)
-    sculptor.rod((x, -1.2 * tyre - 0.02, radius), (x, 1.2 * tyre + 0.02, radius), 0.5 * tyre + 0.01, look, 6)
+    with sculptor.part():
+        sculptor.grid(points, TYRE, flip=True)
+        for k in range(spokes):
+            angle = 2 * np.pi * k / spokes
+            end = (x + rim * float(np.cos(angle)), 0.0, radius + rim * float(np.sin(angle)))
+            sculptor.rod((x, 0.0, radius), end, 0.12 * tyre + 0.002, look, 3)
+        sculptor.rod((x, -1.2 * tyre - 0.02, radius), (x, 1.2 * tyre + 0.02, radius), 0.5 * tyre + 0.01, look, 6)
 
 
 def _disc_wheel(sculptor: Sculptor, x: float, radius: float, half: float, rim: Look = TRIM) -> None:
@@ -156,9 +157,10 @@ def _disc_wheel(sculptor: Sculptor, x: float, radius: float, half: float, rim: L
     profile += [(r, -y) for r, y in profile[::-1]]
     turned = rings(profile, 18)
     points = np.stack([turned[..., 0] + x, turned[..., 2], turned[..., 1] + radius], -1)
-    sculptor.grid(points[:3], rim, flip=True)
-    sculptor.grid(points[2:8], TYRE, flip=True)
-    sculptor.grid(points[7:], rim, flip=True)
+    with sculptor.part():
+        sculptor.grid(points[:3], rim, flip=True)
+        sculptor.grid(points[2:8], TYRE, flip=True)
+        sculptor.grid(points[7:], rim, flip=True)
 
 
 def _mudguard(

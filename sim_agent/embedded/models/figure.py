@@ -97,6 +97,19 @@ def figures(
 
     Standing, the middle of the hips is above the origin and the lowest point at z = 0; else the hips are the origin.
     """
+    meshes = _surfaces(build, clothes, poses).meshes(tag)
+    if standing:
+        for mesh in meshes:
+            mesh.vertices[:, 2] -= mesh.vertices[:, 2].min()
+    return meshes
+
+
+def limbs(build: Build, clothes: Clothes, pose: Joints) -> list[str]:
+    """What each triangle of a figure is part of: trunk, head, bag, skirt, and arm, hand, leg or foot with _L or _R."""
+    return _surfaces(build, clothes, [pose]).triangle_limbs()
+
+
+def _surfaces(build: Build, clothes: Clothes, poses: list[Joints]) -> PosedSurfaces:
     surfaces = PosedSurfaces()
     count = len(poses)
     skin = Look(Material.SKIN, clothes.skin)
@@ -108,16 +121,14 @@ def figures(
     spine = -swing_bone(-lean, 1.0)
 
     _legs(surfaces, build, clothes, poses, hips, legs, skin)
+    surfaces.limb = "trunk"
     neck = _trunk(surfaces, build, clothes, hips, spine, trunk, top, legs)
     _arms(surfaces, build, clothes, poses, neck, spine, top, skin)
+    surfaces.limb = "head"
     _head(surfaces, build, clothes, neck, spine * 0.35 + np.array([0.0, 0.0, 0.65]), skin)
+    surfaces.limb = "bag"
     _bag(surfaces, build, clothes, neck, spine)
-
-    meshes = surfaces.meshes(tag)
-    if standing:
-        for mesh in meshes:
-            mesh.vertices[:, 2] -= mesh.vertices[:, 2].min()
-    return meshes
+    return surfaces
 
 
 def _legs(
@@ -128,6 +139,7 @@ def _legs(
     bare = clothes.lower in ("shorts", "skirt", "dress")
     sweeps = []
     for index, side in enumerate((-1.0, 1.0)):
+        surfaces.limb = f"leg_{'LR'[index]}"
         hip = np.array([pose.hip[index] for pose in poses])
         knee_bend = np.array([pose.knee[index] for pose in poses])
         ankle_bend = np.array([pose.ankle[index] for pose in poses])
@@ -150,9 +162,11 @@ def _legs(
         else:
             surfaces.grid(tube[:, ::-1], skin if bare else legs)
         foot = np.radians(hip - knee_bend + ankle_bend)
+        surfaces.limb = f"foot_{'LR'[index]}"
         _foot(surfaces, build, ankle, foot, Look(Material.RUBBER, clothes.shoes))
         sweeps.append(knee)
     if clothes.lower in ("skirt", "dress"):
+        surfaces.limb = "skirt"
         _skirt(
             surfaces,
             build,
@@ -268,6 +282,7 @@ def _arms(
     height = build.height_m
     upper, lower = arm_bones(build)
     for index, side in enumerate((-1.0, 1.0)):
+        surfaces.limb = f"arm_{'LR'[index]}"
         swing = np.array([pose.shoulder[index] for pose in poses])
         elbow_bend = np.array([pose.elbow[index] for pose in poses])
         spread = np.sin(np.radians([pose.spread for pose in poses]))[:, None] * np.array([[0.0, side, 0.0]])
@@ -286,6 +301,7 @@ def _arms(
         surfaces.grid(tube[:, :cut][:, ::-1], top)
         if cut < 8:
             surfaces.grid(tube[:, cut - 1 :][:, ::-1], skin)
+        surfaces.limb = f"hand_{'LR'[index]}"
         palm = np.stack([wrist, wrist + 0.25 * (hand - wrist), wrist + 0.7 * (hand - wrist), hand], 1)
         surfaces.grid(
             round_tube(palm, np.broadcast_to(np.array([0.014, 0.022, 0.020, 0.002]) * height, palm.shape[:2]), 6, 0.6)[

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache, partial
 
 import numpy as np
 
@@ -130,6 +131,11 @@ def _looks_like() -> dict[str, tuple[Build, Clothes, str]]:
     return found
 
 
+def look_of(walker_id: str) -> tuple[Build, Clothes, str]:
+    """A walker's build and clothes, and the id of the walker whose models it shares."""
+    return _looks_like()[walker_id]
+
+
 def walker_model_key(walker_id: str, phase: int | None) -> str:
     """Key of the model of a walker in a phase of its gait: any whole number, eight make a cycle; None stands.
 
@@ -151,18 +157,24 @@ def stride_m(walker_id: str) -> float:
     return round(2 * scale * float(strike - lift), 3)
 
 
-def people_models() -> dict[str, Mesh]:
-    """The models of all walkers; their origin is the centre of the capsule, the ground half their height below."""
-    poses = [STAND, *walking()]
-    names = ["stand", *(str(phase) for phase in range(PHASES))]
-    models = {}
-    for walker_id in WALKERS:
-        build, clothes, first = _looks_like()[walker_id]
-        if walker_id != first:
-            continue
-        for name, mesh in zip(names, _scaled(figures(build, clothes, poses), walker_spec(walker_id)), strict=True):
-            models[f"{walker_id}/{name}"] = mesh
-    return models
+def people_makers() -> dict[str, Callable[[], Mesh]]:
+    """What makes the models of all walkers; the origin is the centre of the capsule, the ground half its height below."""
+    return {
+        f"{walker_id}/{name}": partial(_posed, walker_id, number)
+        for walker_id in WALKERS
+        if walker_id == _looks_like()[walker_id][2]
+        for number, name in enumerate(["stand", *(str(phase) for phase in range(PHASES))])
+    }
+
+
+def _posed(walker_id: str, number: int) -> Mesh:
+    return _poses(walker_id)[number]
+
+
+@cache
+def _poses(walker_id: str) -> list[Mesh]:
+    build, clothes, _ = _looks_like()[walker_id]
+    return _scaled(figures(build, clothes, [STAND, *walking()]), walker_spec(walker_id))
 
 
 def _scaled(meshes: list[Mesh], spec: WalkerSpec) -> list[Mesh]:

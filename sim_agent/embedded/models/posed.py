@@ -24,6 +24,9 @@ class PosedSurfaces:
         self.uvs: list[Array] = []
         self.faces: list[np.ndarray] = []
         self.looks: list[Look] = []
+        self.limb = ""
+        """What the grids from now on are part of."""
+        self.limbs: list[str] = []
         self.count = 0
 
     def grid(self, points: Array, look: Look) -> None:
@@ -34,15 +37,25 @@ class PosedSurfaces:
         self.uvs.append(grid_uvs(points[0]).reshape(-1, 2))
         self.faces.append(grid_triangles(rows, columns) + self.count)
         self.looks.append(look)
+        self.limbs.append(self.limb)
         self.count += rows * columns
+
+    def triangle_limbs(self) -> list[str]:
+        """What each triangle of `meshes` is part of."""
+        limbs = [limb for limb, part in zip(self.limbs, self.faces, strict=True) for _ in part]
+        return [limb for limb, kept in zip(limbs, self._kept().tolist(), strict=True) if kept]
+
+    def _kept(self) -> np.ndarray:
+        """(T,) whether a triangle has an area in the first pose."""
+        corners = np.concatenate(self.points, 1)[0][np.concatenate(self.faces)]
+        return np.abs(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])).max(-1) > 1e-9
 
     def meshes(self, tag: Tag) -> list[Mesh]:
         """One mesh a pose; all but vertices and normals is shared between them."""
         points, normals = np.concatenate(self.points, 1), np.concatenate(self.normals, 1)
         faces = np.concatenate(self.faces)
         sizes = [len(part) for part in self.faces]
-        corners = points[0][faces]
-        kept = np.abs(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])).max(-1) > 1e-9
+        kept = self._kept()
         materials = np.repeat([look.material for look in self.looks], sizes).astype(np.uint8)[kept]
         colours = np.concatenate(
             [

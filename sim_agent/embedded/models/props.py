@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from zlib import crc32
 
 import numpy as np
@@ -21,12 +22,13 @@ _KINDS: dict[str, Maker] = {
 }
 
 
-def prop_models() -> dict[str, Mesh]:
-    """A mesh for each prop, standing on the ground, exactly in its box."""
-    models = {}
-    for prop_id in PROPS:
-        spec = prop_spec(prop_id)
-        sculptor = Sculptor(tag=spec.tag)
-        _KINDS[spec.kind](sculptor, spec, np.random.default_rng(crc32(prop_id.encode())))
-        models[spec.model] = fit(sculptor.build(), spec.box_centre_m, spec.extent_m)
-    return models
+def prop_makers() -> dict[str, Callable[[], Mesh]]:
+    """What makes a mesh for each prop, standing on the ground, exactly in its box."""
+    return {prop_spec(prop_id).model: partial(_prop, prop_id) for prop_id in PROPS}
+
+
+def _prop(prop_id: str) -> Mesh:
+    spec = prop_spec(prop_id)
+    sculptor = Sculptor(tag=spec.tag)
+    _KINDS[spec.kind](sculptor, spec, np.random.default_rng(crc32(prop_id.encode())))
+    return fit(sculptor.build(), spec.box_centre_m, spec.extent_m)

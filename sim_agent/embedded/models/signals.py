@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from sim_agent.embedded.models.surface import BLACK, Look, Sculptor, rings
 from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.scene import Material, Mesh, Tag
@@ -21,13 +24,13 @@ _LAMPS = (
 )
 
 
-def signal_models() -> dict[str, Mesh]:
-    """`traffic_light/red`, `/yellow`, `/green` and `/off`: heads of three lenses, tagged TRAFFIC_LIGHT.
+def signal_makers() -> dict[str, Callable[[], Mesh]]:
+    """What makes `traffic_light/red`, `/yellow`, `/green` and `/off`: heads of three lenses, tagged TRAFFIC_LIGHT.
 
     The origin is the middle of the housing, the lenses look along +x: give the head the yaw of the traffic it serves
     plus 180 degrees. The lit lens is SIGNAL_LAMP in its colour; the other two are dark METAL.
     """
-    return {f"traffic_light/{state}": _head(state) for state in ("red", "yellow", "green", "off")}
+    return {f"traffic_light/{state}": partial(_head, state) for state in ("red", "yellow", "green", "off")}
 
 
 def _head(state: str) -> Mesh:

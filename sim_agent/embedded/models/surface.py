@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -143,6 +144,9 @@ class Sculptor:
     _looks: list[Look] = field(default_factory=list)
     _meshes: list[tuple[Mesh, Pose]] = field(default_factory=list)
     _count: int = 0
+    _parts: list[int] = field(default_factory=list)
+    _part: int = 0
+    _parts_made: int = 0
 
     def piece(self, points: Array, faces: npt.NDArray[np.int32], look: Look, normals: Array, uvs: Array) -> None:
         """Triangles over (V, 3) points with their (V, 3) normals and (V, 2) texture coordinates in metres."""
@@ -151,14 +155,23 @@ class Sculptor:
         self._uvs.append(uvs)
         self._faces.append(faces + self._count)
         self._looks.append(look)
+        self._parts.append(self._part)
         self._count += len(points)
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Pieces added meanwhile are a part of their own, such as a wheel: the next number, from 1."""
+        self._parts_made += 1
+        self._part = self._parts_made
+        yield
+        self._part = 0
 
     def add_mesh(self, mesh: Mesh, pose: Pose = ORIGIN) -> None:
         """A whole mesh at a pose, with its own tags."""
         self._meshes.append((mesh, pose))
 
     def build(self) -> Mesh:
-        """The mesh of everything added so far, without triangles that have no area; object ids are 0."""
+        """The mesh of everything added so far, without triangles that have no area; object ids are the numbers of parts."""
         points = np.concatenate([np.zeros((0, 3)), *self._points])
         faces = np.concatenate([np.zeros((0, 3), np.int32), *self._faces])
         a, b, c = points[faces[:, 0]], points[faces[:, 1]], points[faces[:, 2]]
@@ -195,7 +208,9 @@ class Sculptor:
         arrays = [
             np.ascontiguousarray(np.concatenate(column), kind) for column, kind in zip(columns, kinds, strict=True)
         ]
-        arrays.append(np.zeros(len(arrays[4]), np.int32))
+        numbers = np.zeros(len(arrays[4]), np.int32)
+        numbers[: len(materials)] = np.repeat(np.array(self._parts, np.int32), sides)[kept]
+        arrays.append(numbers)
         return Mesh(*arrays)
 
     def grid(self, points: npt.ArrayLike, looks: Look | Sequence[Sequence[Look]], flip: bool = False) -> None:
@@ -368,7 +383,7 @@ def bounds(mesh: Mesh) -> tuple[Array, Array]:
 
 
 def fit(mesh: Mesh, centre: Vector, extent: Vector) -> Mesh:
-    """The mesh, moved and stretched into the box with that centre and those half sizes."""
+    """The mesh, moved and stretched into the box with that centre and those half sizes; its parts are one."""
     low, high = bounds(mesh)
     half = np.asarray(extent, np.float64)
     scale = 2 * half / np.maximum(high - low, 1e-9)
@@ -379,4 +394,5 @@ def fit(mesh: Mesh, centre: Vector, extent: Vector) -> Mesh:
         mesh,
         vertices=np.ascontiguousarray(mesh.vertices * scale + offset, np.float32),
         normals=np.ascontiguousarray(normals, np.float32),
+        objects=np.zeros_like(mesh.objects),
     )

@@ -40,10 +40,11 @@ def wheel(
     outward = 1.0 if centre[1] > 0 else -1.0
     points = np.stack([turned[..., 0], outward * turned[..., 2], turned[..., 1]], -1) + np.asarray(centre)
     flip = outward > 0
-    sculptor.grid(points[0:2], BLACK, flip)
-    sculptor.grid(points[1:6], TYRE, flip)
-    sculptor.grid(points[5:7], rim, flip)
     period = SEGMENTS // spokes if spokes else SEGMENTS
     sectors = [rim if not spokes or k % period < period - 1 else BLACK for k in range(SEGMENTS)]
-    sculptor.grid(points[6:8], [sectors], flip)
-    sculptor.grid(points[7:9], rim, flip)
+    with sculptor.part():
+        sculptor.grid(points[0:2], BLACK, flip)
+        sculptor.grid(points[1:6], TYRE, flip)
+        sculptor.grid(points[5:7], rim, flip)
+        sculptor.grid(points[6:8], [sectors], flip)
+        sculptor.grid(points[7:9], rim, flip)

@@ -24,6 +24,7 @@ origin_x origin_y
 force_x force_y force_z torque_z
 hold_x hold_y hold_z
 walk_x walk_y walk_speed
+ground slope_x slope_y
 """
 _BODY_INTEGERS = "kind actor simulated gravity collides fixed held posed knocked dead touching jumps"
 _VEHICLE_FLOATS = """
@@ -38,6 +39,7 @@ radius brake_front brake_rear hand_front hand_rear wheel_drag
 max_steer front_drive air_drag
 max_omega engine_inertia damping_full damping_zero damping_free final_ratio switch_time_s
 pitch_gain roll_gain
+rolled_m seen_x seen_y
 load_front load_rear push_front push_rear side_front side_rear slip_front slip_rear
 """
 _VEHICLE_INTEGERS = "hand_brake reverse manual gear_asked gear gear_target gears autobox cycle"
@@ -50,7 +52,8 @@ def _record(floats: str, integers: str) -> np.dtype[np.void]:
 
 BODY = _record(_BODY_FLOATS, _BODY_INTEGERS)
 """Metres, m/s, rad, rad/s, kg. x and y are the centre of mass, z the origin's height; `origin_*` and `box_*` are where
-the actor's origin and its box's centre are seen from the centre of mass, in the body's frame (box_z: from the origin)."""
+the actor's origin and its box's centre are seen from the centre of mass, in the body's frame (box_z: from the origin).
+`ground` is the height of the ground below, and `slope_*` how it climbs (m/m) under a vehicle: all 0 on flat land."""
 DRIVE = _record(_VEHICLE_FLOATS, _VEHICLE_INTEGERS)
 """What only vehicles have: the driver's wishes, the state of gearbox and springs, and the numbers of PhysicsControl."""
 

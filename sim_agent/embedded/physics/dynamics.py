@@ -20,10 +20,12 @@ from sim_agent.embedded.physics.contact import (
     resolve,
 )
 from sim_agent.embedded.physics.control import CYCLES, KINDS, PhysicsControl, check_control, default_control
+from sim_agent.embedded.physics.height_field import HeightField, feel_ground
 from sim_agent.embedded.physics.install import axle_places_m, install, put, put_all
 from sim_agent.embedded.physics.motion import advance
 from sim_agent.embedded.physics.obstacles import StaticGrid, upright
 from sim_agent.embedded.physics.state import BodyState, BodyStates, Telemetry
+from sim_agent.embedded.physics.wheels import WheelTurn, roll, turns
 from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.scene import Box, StaticObject, Tag
 
@@ -67,14 +69,15 @@ def _sizes(what: str, values: Sequence[float]) -> tuple[float, ...]:
 
 
 class Dynamics:
-    """Vehicles, walkers and props on the plane z = 0, among the solid ones of `obstacles`.
+    """Vehicles, walkers and props on the plane z = 0, or on `ground`, among the solid ones of `obstacles`.
 
     Metres, seconds, kilograms, CARLA's axes. Every method raises ValueError, before anything has changed, for an actor
     that is not there and for numbers that are not finite or make no sense. The same calls give the same bytes: bodies are
     worked through in the order of their ids, and no result depends on the slot that a body was given.
     """
 
-    def __init__(self, obstacles: Sequence[StaticObject]) -> None:
+    def __init__(self, obstacles: Sequence[StaticObject], ground: HeightField | None = None) -> None:
+        self._ground = ground
         self._statics = StaticGrid(obstacles)
         self._table = BodyTable()
         self._controls: dict[int, PhysicsControl] = {}
@@ -374,6 +377,10 @@ class Dynamics:
         car = self._vehicle(actor_id)
         return report.wheel_steer_deg(car, wheel)
 
+    def wheel_turns(self, actor_id: int) -> tuple[WheelTurn, ...]:
+        """How each wheel of a vehicle stands."""
+        return turns(self._vehicle(actor_id), self._controls[actor_id])
+
     def telemetry(self, actor_id: int) -> Telemetry:
         """`carla.VehicleTelemetryData` of the last substep."""
         car = self._vehicle(actor_id)
@@ -407,9 +414,12 @@ class Dynamics:
         parts = max(substeps, math.ceil(dt_s / LONGEST_SUBSTEP_S - 1e-9))
         h = dt_s / parts
         for _ in range(parts):
+            if self._ground is not None:
+                feel_ground(table.bodies, table.drives, order, self._ground.heights, self._ground.frame)
             advance(table.bodies, table.drives, table.torque, table.steering, table.gears, order, h)
             if count:
                 resolve(table.bodies, statics.boxes, self._pairs, count, h, hits)
+        roll(table.bodies, table.drives, order)
         for name, before, after in zip(("ax", "ay", "az"), velocity, ("vx", "vy", "vz"), strict=True):
             table.bodies[name] = (table.bodies[after] - before) / dt_s
         for name in ("force_x", "force_y", "force_z", "torque_z", "posed"):

@@ -194,15 +194,18 @@ def _fall(body: np.void, h: float) -> float:
     pull = GRAVITY_MPS2 if body["gravity"] != 0 else 0.0
     before = body["vz"]
     free = before - h * pull
-    sprung = before - h * SPRING * SPRING * body["z"]
-    sprung /= 1.0 + 2.0 * SPRING_DAMPING * SPRING * h + SPRING * SPRING * h * h
+    above = body["z"] - body["ground"]
+    climb = body["slope_x"] * body["vx"] + body["slope_y"] * body["vy"]
+    held = 2.0 * SPRING_DAMPING * SPRING * h + SPRING * SPRING * h * h
+    sprung = (before - h * SPRING * SPRING * above + held * climb) / (1.0 + held)
     # The springs push only: above the droop that its weight takes out of them the vehicle falls freely.
-    after = max(free, sprung) if body["z"] < pull / (SPRING * SPRING) else free
+    after = max(free, sprung) if above < pull / (SPRING * SPRING) else free
     body["vz"] = after
     body["z"] += h * after
-    if body["z"] < -BUMP_STOP_M:
-        body["z"] = -BUMP_STOP_M
-        body["vz"] = max(after, 0.0)
+    lowest = body["ground"] + h * climb - BUMP_STOP_M
+    if body["z"] < lowest:
+        body["z"] = lowest
+        body["vz"] = max(after, climb)
     return body["mass"] * max((after - before) / h + pull, 0.0)
 
 
@@ -250,8 +253,13 @@ def _move_vehicle(body: np.void, car: np.void, torque: Array, steering: Array, g
     else:
         hand_front, hand_rear = 0.0, 0.0
 
-    outside_x = cos * body["force_x"] + sin * body["force_y"]
-    outside_y = cos * body["force_y"] - sin * body["force_x"]
+    # What pulls it down a slope; in the air nothing does.
+    downhill = GRAVITY_MPS2 * mass if load > 0.0 and body["gravity"] != 0 else 0.0
+    steep = 1.0 + body["slope_x"] * body["slope_x"] + body["slope_y"] * body["slope_y"]
+    outer_x = body["force_x"] - downhill * body["slope_x"] / steep
+    outer_y = body["force_y"] - downhill * body["slope_y"] / steep
+    outside_x = cos * outer_x + sin * outer_y
+    outside_y = cos * outer_y - sin * outer_x
     most = ANTILOCK * (grip_front + grip_rear)
     gained = h / mass * (min(max(drive, -most), most) + outside_x)
     rolling_f = u * cos_d + (v + front * r) * sin_d
@@ -318,6 +326,8 @@ def _move_vehicle(body: np.void, car: np.void, torque: Array, steering: Array, g
     _lean(car, (u_new - u) / h if load > 0.0 else 0.0, (v_new - v) / h if load > 0.0 else 0.0, h)
     body["pitch"], body["pitch_rate"] = car["pitch_gain"] * car["lean_x"], car["pitch_gain"] * car["lean_x_rate"]
     body["roll"], body["roll_rate"] = car["roll_gain"] * car["lean_y"], car["roll_gain"] * car["lean_y_rate"]
+    body["pitch"] += math.atan(cos * body["slope_x"] + sin * body["slope_y"])
+    body["roll"] -= math.atan(cos * body["slope_y"] - sin * body["slope_x"])
 
     if body["held"] != 0:
         u_new, v_new = body["hold_x"], body["hold_y"]
@@ -328,14 +338,15 @@ def _move_vehicle(body: np.void, car: np.void, torque: Array, steering: Array, g
 
 @_jit
 def _drop(body: np.void, floor_m: float, h: float) -> bool:
-    """Vertical motion of what has no springs; whether it stands on the ground."""
+    """Vertical motion of what has no springs and stands `floor_m` above the ground; whether it does."""
     if body["gravity"] != 0:
         body["vz"] -= h * GRAVITY_MPS2
     body["vz"] += h * body["force_z"] / body["mass"]
     body["z"] += h * body["vz"]
-    if body["z"] <= floor_m and body["vz"] <= 0.0:
-        body["z"], body["vz"] = floor_m, 0.0
-    return body["z"] <= floor_m + 1e-6
+    floor = floor_m + body["ground"]
+    if body["z"] <= floor and body["vz"] <= 0.0:
+        body["z"], body["vz"] = floor, 0.0
+    return body["z"] <= floor + 1e-6
 
 
 @_jit

@@ -6,6 +6,7 @@ All light is in one linear unit: white paper in the noon sun is about 3, before 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -94,6 +95,7 @@ def _sunlight(altitude_deg: float) -> Colour:
     return 3.9 * light * _ramp(altitude_deg, -2.5, 4.0)
 
 
+@lru_cache(maxsize=16)
 def read_weather(weather: Weather) -> Air:
     """The light of a weather; the formulas are fitted by eye to CARLA's own presets, not measured."""
     altitude = weather.sun_altitude_deg

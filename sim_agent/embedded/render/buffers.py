@@ -36,24 +36,34 @@ class Records:
             self._allocate(count + count // 4)
 
 
-class Workplace:
-    """One thread's buffers."""
+class Samples:
+    """The samples of a whole picture; grows to the largest so far."""
 
     def __init__(self) -> None:
-        self._inverse_depth = np.empty(0, np.float32)
-        self._records = np.empty(0, np.int32)
+        self._inverse_depth, self._records = np.empty(0, np.float32), np.empty(0, np.int32)
+
+    def reserve(self, rows: int, width: int) -> None:
+        """Makes room for a picture of `rows` sample rows; what was there is lost."""
+        if len(self._records) < rows * width:
+            self._inverse_depth, self._records = np.empty(rows * width, np.float32), np.empty(rows * width, np.int32)
+        self._width = width
+
+    def band(self, first: int, end: int) -> tuple[Floats, Ints]:
+        """(rows, width) inverse depths and records of some rows, to be written into."""
+        places = slice(first * self._width, end * self._width)
+        shape = (end - first, self._width)
+        return self._inverse_depth[places].reshape(shape), self._records[places].reshape(shape)
+
+
+class Workplace:
+    """One thread's buffer."""
+
+    def __init__(self) -> None:
         self._light = np.empty(0, np.float32)
 
-    def buffers(self, rows: int, width: int, samples: int) -> tuple[Floats, Ints, Floats]:
-        """(rows * samples, width) inverse depths and records, (rows, width, 3) light."""
-        count = rows * samples * width
-        if len(self._records) < count:
-            self._inverse_depth, self._records = np.empty(count, np.float32), np.empty(count, np.int32)
-        if len(self._light) < rows * width * 3:
-            self._light = np.empty(rows * width * 3, np.float32)
-        shape = (rows * samples, width)
-        return (
-            self._inverse_depth[:count].reshape(shape),
-            self._records[:count].reshape(shape),
-            self._light[: rows * width * 3].reshape(rows, width, 3),
-        )
+    def light(self, rows: int, width: int) -> Floats:
+        """(rows, width, 3)."""
+        count = rows * width * 3
+        if len(self._light) < count:
+            self._light = np.empty(count, np.float32)
+        return self._light[:count].reshape(rows, width, 3)

@@ -36,10 +36,15 @@ def add_halos(sprites: Floats, first_row: int, inverse_depth: Floats, samples: i
                         light[y, x, 2] += sprites[k, 5] * share
 
 
+NO_STREAKS = np.zeros((0, 6), np.float32)
+
+
 def rain_streaks(weather: Weather, width: int, height: int, seed: int) -> Floats:
     """(N, 6) x, y of the upper end, x shift and length down in pixels, width in pixels, strength 0 to 1."""
     rain = min(max(weather.precipitation / 100.0, 0.0), 1.0)
     count = int(260 * rain * math.sqrt(width / height / 1.78))
+    if not count:
+        return NO_STREAKS
     random = np.random.default_rng((seed & 0xFFFFFFFF, 0x7A1))
     nearness = random.random(count) ** 2.5
     length = height * (0.03 + 0.16 * nearness) * (0.6 + 0.4 * rain)

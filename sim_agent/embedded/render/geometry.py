@@ -14,6 +14,9 @@ from sim_agent.embedded.scene import Bytes, Floats, Ints, Material, Mesh
 CELL_M = 16.0
 """Side of the squares that the town is cut into; measured best on 150,000 triangles among 8, 16 and 32 m."""
 
+FEW, DOUBLINGS = 128, 5
+"""Squares with at most so many triangles in all are one, up to a side of CELL_M * 2^DOUBLINGS."""
+
 # Columns of a row of surfaces: a corner; duals of its two edges, whose dot products with a point give the point's
 # barycentric coordinates; then texture coordinates, normal and colour at the corner and how they change to the others.
 CORNER, DUAL_1, DUAL_2, UV, UV_1, UV_2, NORMAL, COLOUR = 0, 3, 6, 9, 11, 13, 15, 18
@@ -37,14 +40,6 @@ class Part(NamedTuple):
     end_triangle: int
     first_vertex: int
     end_vertex: int
-
-
-class Model(NamedTuple):
-    """A mover's mesh within `Geometry`."""
-
-    part: Part
-    low_m: Floats
-    high_m: Floats
 
 
 @kernel
@@ -91,16 +86,46 @@ def _fill_surfaces(
         row[CHANCE] = f4((mixed >> 8) & 65535) * f4(1 / 65536)
 
 
-def _clusters(mesh: Mesh) -> Iterable[tuple[Ints, Ints, Ints]]:
-    """Triangle numbers, vertex numbers, and the triangles counted in the latter, cell by cell."""
+class _Clusters(NamedTuple):
+    """A mesh cut into pieces that lie together."""
+
+    members: npt.NDArray[np.int64]
+    """(T,) triangle numbers, cluster after cluster."""
+    first_triangles: npt.NDArray[np.int64]
+    """(C,) where each cluster begins in `members`."""
+    used: npt.NDArray[np.int64]
+    """(V,) vertex numbers, cluster after cluster; a vertex of two clusters is there twice."""
+    first_vertices: npt.NDArray[np.int64]
+    """(C,) where each cluster begins in `used`."""
+    triangles: Ints
+    """(T, 3) the members' corners, counted in `used`."""
+
+
+def _cut(mesh: Mesh) -> _Clusters:
+    """Squares of CELL_M, or of as many of them as have FEW triangles: the open land around a town is large and empty."""
     centres = mesh.vertices[mesh.triangles, :2].mean(axis=1)
     cells = np.floor(centres / CELL_M).astype(np.int64)
-    order = np.lexsort((mesh.objects, cells[:, 1], cells[:, 0]))
-    changes = np.flatnonzero(np.any(np.diff(cells[order], axis=0) != 0, axis=1)) + 1
-    for members in np.split(order, changes):
-        if len(members):
-            used, renumbered = np.unique(mesh.triangles[members], return_inverse=True)
-            yield members.astype(np.int32), used.astype(np.int32), renumbered.reshape(-1, 3).astype(np.int32)
+    squares = np.column_stack([cells, np.zeros(len(cells), np.int64)])
+    for doublings in range(1, DOUBLINGS + 1):
+        wider = cells >> doublings
+        # Cells are within a million metres of the origin.
+        _, square, counts = np.unique(wider[:, 0] * 2**20 + wider[:, 1], return_inverse=True, return_counts=True)
+        few = counts[square] <= FEW
+        squares[few] = np.column_stack([wider, np.full(len(wider), doublings)])[few]
+    order = np.lexsort((mesh.objects, squares[:, 2], squares[:, 1], squares[:, 0]))
+    begins = np.ones(len(order), bool)
+    begins[1:] = np.any(squares[order[1:]] != squares[order[:-1]], axis=1)
+    cluster = np.cumsum(begins, dtype=np.int64) - 1
+    numbers = (cluster[:, None] * len(mesh.vertices) + mesh.triangles[order]).astype(np.int64)
+    used, corners = np.unique(numbers, return_inverse=True)
+    starts = np.searchsorted(used, np.arange(cluster[-1] + 1 if len(cluster) else 0) * len(mesh.vertices))
+    return _Clusters(
+        order,
+        np.flatnonzero(begins),
+        used % max(len(mesh.vertices), 1),
+        starts,
+        corners.reshape(-1, 3).astype(np.int32),
+    )
 
 
 def _shading_keys(surfaces: Floats, materials: Bytes, objects: Ints) -> Ints:
@@ -143,36 +168,65 @@ class Geometry:
     """(C, 3) corner of each cluster's axis-aligned box."""
     high_m: Floats
     """(C, 3)."""
+    model_parts: Ints
+    """(M, 4) the same of each model in use, by its number."""
+    model_low_m: Floats
+    """(M, 3) corner of each model's box in its own axes."""
+    model_high_m: Floats
+    """(M, 3)."""
 
     def __init__(self, static: Mesh, models: Mapping[str, Mesh]) -> None:
         self.model_meshes = models
-        self._models: dict[str, Model] = {}
+        self._models: dict[str, int] = {}
+        self.model_parts = np.empty((0, 4), np.int32)
+        self.model_low_m, self.model_high_m = np.empty((0, 3), np.float32), np.empty((0, 3), np.float32)
+        self._own_lenses: tuple[npt.NDArray[np.int64], Floats] | None = None
+        """Triangles of the town's street lamp lenses, and their rows of surfaces as they were made."""
         self._triangle_count = self._vertex_count = 0
         self.vertices, self.triangles = np.empty((3, 0), np.float32), np.empty((0, 3), np.int32)
         self.surfaces = np.empty((0, COLUMNS), np.float32)
         self.tags, self.materials, self.states = (np.empty(0, np.uint8) for _ in range(3))
         self.objects, self.keys = np.empty(0, np.int32), np.empty(0, np.int32)
-        clusters = list(_clusters(static))
-        self._reserve(len(static.triangles), sum(len(used) for _, used, _ in clusters))
-        placed = [self._append(static, *cluster) for cluster in clusters]
-        self.parts = np.array([model.part for model in placed], np.int32).reshape(-1, 4)
-        self.low_m = np.array([model.low_m for model in placed], np.float32).reshape(-1, 3)
-        self.high_m = np.array([model.high_m for model in placed], np.float32).reshape(-1, 3)
+        cut = _cut(static)
+        self._append(static, cut.members, cut.used, cut.triangles)
+        triangle_ends = np.append(cut.first_triangles, len(cut.members))
+        vertex_ends = np.append(cut.first_vertices, len(cut.used))
+        ranges = [triangle_ends[:-1], triangle_ends[1:], vertex_ends[:-1], vertex_ends[1:]]
+        self.parts = np.stack(ranges, axis=1).astype(np.int32)
+        places = static.vertices[cut.used]
+        self.low_m = self.high_m = np.zeros((0, 3), np.float32)
+        if len(places):
+            self.low_m = np.minimum.reduceat(places, cut.first_vertices)
+            self.high_m = np.maximum.reduceat(places, cut.first_vertices)
 
-    def model(self, name: str) -> Model:
-        """Where a model is; put there at its first use. Raises KeyError for one that was not given."""
+    def model(self, name: str) -> int:
+        """The number of a model; put here at its first use. Raises KeyError for one that was not given."""
         if name not in self._models:
             mesh = self.model_meshes[name]
-            numbers = np.arange(len(mesh.triangles), dtype=np.int32)
-            self._models[name] = self._append(
-                mesh, numbers, np.arange(len(mesh.vertices), dtype=np.int32), mesh.triangles
-            )
+            part = self._append(mesh, np.arange(len(mesh.triangles)), np.arange(len(mesh.vertices)), mesh.triangles)
+            corners = mesh.vertices if len(mesh.vertices) else np.zeros((1, 3), np.float32)
+            self.model_parts = np.vstack([self.model_parts, np.array([part], np.int32)])
+            self.model_low_m = np.vstack([self.model_low_m, corners.min(axis=0)])
+            self.model_high_m = np.vstack([self.model_high_m, corners.max(axis=0)])
+            self._models[name] = len(self._models)
         return self._models[name]
 
     def set_state(self, object_ids: Iterable[int], bit: int) -> None:
         """Gives `bit` to the triangles of exactly these objects."""
         chosen = np.isin(self.objects, np.array(sorted(object_ids), np.int32)) & (self.objects > 0)
         self.states[:] = np.where(chosen, self.states | bit, self.states & (255 ^ bit))
+
+    def set_lens_colours(self, colours: Mapping[int, tuple[float, float, float]]) -> None:
+        """Gives the street lamp lenses of exactly these objects another colour, sRGB; all others have their own."""
+        if self._own_lenses is None:
+            rows = np.flatnonzero((self.materials == Material.STREET_LAMP) & (self.objects > 0))
+            self._own_lenses = rows, self.surfaces[rows]
+        rows, own = self._own_lenses
+        self.surfaces[rows] = own
+        for object_id, colour in colours.items():
+            chosen = rows[self.objects[rows] == object_id]
+            self.surfaces[chosen, COLOUR : COLOUR + 3] = colour
+            self.surfaces[chosen, COLOUR_1 : COLOUR_2 + 3] = 0.0
 
     def _reserve(self, triangles: int, vertices: int) -> None:
         if self._triangle_count + triangles > len(self.triangles):
@@ -183,7 +237,9 @@ class Geometry:
             longer = _longer(self.vertices.T, (self._vertex_count + vertices) * 6 // 5)
             self.vertices = np.ascontiguousarray(longer.T)
 
-    def _append(self, mesh: Mesh, members: Ints, used: Ints, renumbered: Ints) -> Model:
+    def _append(
+        self, mesh: Mesh, members: npt.NDArray[np.int64], used: npt.NDArray[np.int64], renumbered: Ints
+    ) -> Part:
         self._reserve(len(members), len(used))
         part = Part(
             self._triangle_count,
@@ -202,9 +258,7 @@ class Geometry:
             vertices, mesh.normals[used], mesh.uvs[used], mesh.colours[used], renumbered, self.surfaces[ours]
         )
         self.keys[ours] = _shading_keys(self.surfaces[ours], self.materials[ours], self.objects[ours])
-        if not len(vertices):
-            return Model(part, np.zeros(3, np.float32), np.zeros(3, np.float32))
-        return Model(part, vertices.min(axis=0), vertices.max(axis=0))
+        return part
 
 
 _Array = TypeVar("_Array", bound=npt.NDArray[Any])

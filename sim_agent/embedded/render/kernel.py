@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
+import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from llvmlite import binding  # type: ignore[import-untyped]
+
+from sim_agent.embedded.cache import cache_folder, digest_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -19,38 +21,32 @@ f4 = np.float32
 Rgb = tuple[np.float32, np.float32, np.float32]
 """Linear red, green and blue."""
 
-_OPTIONS = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+_OPTIONS = {"nogil": True, "fastmath": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
-def _writable(folder: Path) -> bool:
+def _state() -> str:
+    # numba notices a change of a kernel's own file, not of a file it calls into; nor does the mark that all is compiled.
+    sources = Path(__file__).parent.glob("*.py")
+    return digest_of(sources, numba.__version__, str(sys.implementation.cache_tag), binding.get_host_cpu_name())
+
+
+CACHE_FOLDER = cache_folder(f"kernels-{_state()}")
+"""Where compiled kernels are kept: one folder for each state of the sources."""
+
+
+def load_numba() -> None:
+    """Loads what numba loads at its first kernel, except for SciPy, in which it looks for nothing but matrix products.
+
+    No kernel has any, and finding them takes a quarter of a second.
+    """
+    is_hidden = "scipy" not in sys.modules
+    if is_hidden:
+        sys.modules["scipy"] = None  # type: ignore[assignment]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
-
-
-def _sources_digest() -> str:
-    digest = hashlib.sha256(numba.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def _cache_folder() -> Path:
-    # One folder for each state of the sources: numba notices a change of a kernel's own file, not of a file it calls into.
-    name = f"kernels-{_sources_digest()}"
-    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
-    for parent in (os.environ.get("NUMBA_CACHE_DIR"), user_cache / "carla-unet"):
-        if parent and _writable(Path(parent) / name):
-            return Path(parent) / name
-    user_id = os.getuid() if hasattr(os, "getuid") else 0
-    return Path(tempfile.gettempdir()) / f"carla-unet-{user_id}" / name
-
-
-CACHE_FOLDER = _cache_folder()
-"""Where compiled kernels are kept: below `NUMBA_CACHE_DIR` if set, else the user's cache folder, else the temporary one."""
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        if is_hidden:
+            del sys.modules["scipy"]
 
 
 def kernel(function: Function) -> Function:
@@ -67,5 +63,9 @@ def kernel(function: Function) -> Function:
 
 
 def inline(function: Function) -> Function:
-    """A part of kernels that is copied into each place that calls it, for what runs once or more a pixel."""
-    return numba.njit(inline="always", **_OPTIONS)(function)
+    """A part of kernels that is copied into each place that calls it, for what runs once or more a pixel.
+
+    By LLVM, not by numba's `inline="always"`: types are found once for each part, not once for each copy, in a time that
+    grows faster than a function's length.
+    """
+    return numba.njit(forceinline=True, no_cpython_wrapper=True, **_OPTIONS)(function)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from sim_agent.embedded.render.atmosphere import Air
 from sim_agent.embedded.render.kernel import f4, kernel
-from sim_agent.embedded.scene import Floats, Ints, Light, Material, Mesh
+from sim_agent.embedded.scene import Floats, Ints, LampSetting, Light, Material, Mesh
 
 FIRST_LAMP = int(Material.STREET_LAMP)
 """Materials from here on glow."""
@@ -44,6 +45,8 @@ class Lamps(NamedTuple):
     """(N,)."""
     power: Floats
     """(N,) 1 is a lamp as it is mostly used: a low beam, a position light."""
+    chosen: npt.NDArray[np.bool_]
+    """(N,) whether a client chose the colour, which then is that of its light as well."""
 
 
 class LightCells(NamedTuple):
@@ -98,9 +101,40 @@ def find_lamps(mesh: Mesh) -> Lamps:
 def _lamps(table: npt.NDArray[np.float64]) -> Lamps:
     places, directions, colours = (np.ascontiguousarray(table[:, k : k + 3], np.float32) for k in (0, 3, 6))
     kind, object_id = table[:, 9].astype(np.int32), table[:, 10].astype(np.int32)
-    return Lamps(places, directions, colours, kind, object_id, table[:, 11].astype(np.float32))
+    power, chosen = table[:, 11].astype(np.float32), np.zeros(len(table), bool)
+    return Lamps(places, directions, colours, kind, object_id, power, chosen)
 
 
+MOST_POWER = 20.0
+
+
+def with_settings(lamps: Lamps, settings: Mapping[int, LampSetting]) -> Lamps:
+    """The town's lamps that are on, as strong and of the colour that clients have set, by object id."""
+    power, colour, chosen = lamps.power.copy(), lamps.colour.copy(), lamps.chosen.copy()
+    on = np.ones(len(power), bool)
+    for object_id, setting in settings.items():
+        rows = lamps.object_id == object_id
+        on[rows] = setting.on
+        power[rows] *= min(max(setting.power, 0.0), MOST_POWER)
+        if setting.colour is not None:
+            colour[rows], chosen[rows] = np.square(setting.colour), True
+    return _of(lamps._replace(power=power, colour=colour, chosen=chosen), on)
+
+
+def lens_colours(lamps: Lamps, settings: Mapping[int, LampSetting]) -> dict[int, tuple[float, float, float]]:
+    """The colours of lenses that do not look as they were made, by object id."""
+    colours = {}
+    for object_id, setting in settings.items():
+        rows = lamps.object_id == object_id
+        if rows.any() and (setting.colour is not None or setting.power < 1.0):
+            own = np.sqrt(lamps.colour[rows].mean(0)) if setting.colour is None else np.array(setting.colour)
+            # A tint counts by its square.
+            red, green, blue = (own * math.sqrt(min(max(setting.power, 0.0), 1.0))).tolist()
+            colours[object_id] = (red, green, blue)
+    return colours
+
+
+@lru_cache(maxsize=512)
 def _powers(lights: int) -> tuple[float, ...]:
     """How strongly a vehicle's lamps burn, in the order of the materials from STREET_LAMP on."""
     beam = 1.7 if lights & Light.HIGH_BEAM else (1.0 if lights & (Light.LOW_BEAM | Light.FOG) else 0.0)
@@ -119,17 +153,19 @@ def glows(air: Air, lights: Sequence[int]) -> Floats:
     return (powers * brightness).astype(np.float32)
 
 
-def _chosen(lamps: Lamps, rows: npt.NDArray[np.bool_]) -> Lamps:
-    place, direction, colour, kind, object_id, power = lamps
-    return Lamps(place[rows], direction[rows], colour[rows], kind[rows], object_id[rows], power[rows])
+def _of(lamps: Lamps, rows: npt.NDArray[np.bool_]) -> Lamps:
+    return Lamps._make(column[rows] for column in lamps)
 
 
-def burning(town: Lamps, off: frozenset[int], movers: Iterable[tuple[Lamps, Floats, int]], night: float) -> Lamps:
-    """Everything that is on, in world axes. movers: each one's lamps, its (3, 4) local-to-world matrix, its `Light` bits."""
-    on = ~np.isin(town.object_id, np.array(sorted(off), np.int32))
-    on &= (town.kind != Material.STREET_LAMP) | (night > 0.0)
-    power = np.where(town.kind == Material.STREET_LAMP, np.float32(night), np.float32(1.0))
-    found = [_chosen(town._replace(power=power), on)]
+def burning(town: Lamps, movers: Iterable[tuple[Lamps, Floats, int]], night: float) -> Lamps:
+    """Everything that is on, in world axes.
+
+    town: its lamps that are on (`with_settings`). movers: each one's lamps, its (3, 4) local-to-world matrix, its `Light`
+    bits.
+    """
+    on = (town.kind != Material.STREET_LAMP) | (night > 0.0)
+    power = np.where(town.kind == Material.STREET_LAMP, np.float32(night), np.float32(1.0)) * town.power
+    found = [_of(town._replace(power=power), on)]
     for lamps, matrix, lights in movers:
         powers = np.array(_powers(lights), np.float32)[lamps.kind - FIRST_LAMP]
         if powers.any():
@@ -137,7 +173,7 @@ def burning(town: Lamps, off: frozenset[int], movers: Iterable[tuple[Lamps, Floa
             lit = lamps._replace(
                 place_m=lamps.place_m @ rotation + shift, direction=lamps.direction @ rotation, power=powers
             )
-            found.append(_chosen(lit, powers > 0.0))
+            found.append(_of(lit, powers > 0.0))
     return Lamps(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
 
 
@@ -175,13 +211,15 @@ def light_cells(lamps: Lamps, centre: tuple[float, float], night: float) -> Ligh
     order = order[np.argsort(apart[order], kind="stable")][:MOST_LIGHTS]
     if not len(order):
         return DARK
-    street, head = street[order], head[order]
+    street, head, colour = street[order], head[order], lamps.colour[order]
+    warm = np.array([1.0, 0.74, 0.45]) * (0.4 + 0.6 * colour)
+    shed = np.where(lamps.chosen[order][:, None], colour, warm) * 0.34
     lights = np.zeros((len(order), COLUMNS), np.float32)
     lights[:, 0:3], lights[:, 3:6] = lamps.place_m[order], lamps.direction[order]
     # Low beams dip a little.
     lights[head, 5] -= 0.045
     lights[:, 6:9] = 0.030, 0.001, 0.0006
-    lights[street, 6:9] = np.array([1.0, 0.74, 0.45]) * (0.4 + 0.6 * lamps.colour[order][street]) * 0.34
+    lights[street, 6:9] = shed[street]
     lights[head, 6:9] = 0.62, 0.59, 0.53
     lights[:, 6:9] *= (lamps.power[order] * night)[:, None]
     lights[:, 9:13] = 7.0**-2, 0.0, 1.5, 1 / 4.0
@@ -216,7 +254,8 @@ def halos(
     shown = (depth > 0.5) & (depth < 260.0) & (strength > 0.01)
     depth, strength = depth[shown], strength[shown]
     radius = np.clip(focal_px * size_m[shown] / depth, 1.5, focal_px * 0.16)
-    colour = np.where((lamps.kind == _STREET)[:, None], lamps.colour * (1.0, 0.80, 0.55), lamps.colour)[shown]
+    warm = (lamps.kind == _STREET) & ~lamps.chosen
+    colour = np.where(warm[:, None], lamps.colour * (1.0, 0.80, 0.55), lamps.colour)[shown]
     light = colour / np.maximum(colour.max(axis=1, keepdims=True), 1e-3) * strength[:, None] / float(air.exposure)
     x = centre_px[0] + focal_px * (away[shown] @ rotation[:, 1]) / depth
     y = centre_px[1] - focal_px * (away[shown] @ rotation[:, 2]) / depth

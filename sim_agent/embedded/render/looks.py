@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ PER_M, MIRROR, GRAZE, SHEEN, POROUS, STAINS, WRAP = range(7)
 """Columns of `look_table`."""
 
 
+@cache
 def look_table() -> Floats:
     """(materials, 7) float32, one row a `Material`."""
     rows = [LOOKS.get(material, _LAMP) for material in Material]

@@ -53,22 +53,18 @@ class Contacts(NamedTuple):
     place: GridPlace
 
 
-@kernel
-def _lowest_around(heights: Floats, reach: int, out: Floats) -> None:
-    rows, columns = heights.shape
-    across = np.empty_like(heights)
-    for y in range(rows):
-        for x in range(columns):
-            lowest = heights[y, x]
-            for k in range(max(0, x - reach), min(columns, x + reach + 1)):
-                lowest = min(lowest, heights[y, k])
-            across[y, x] = lowest
-    for y in range(rows):
-        for x in range(columns):
-            lowest = across[y, x]
-            for k in range(max(0, y - reach), min(rows, y + reach + 1)):
-                lowest = min(lowest, across[k, x])
-            out[y, x] = lowest
+def _lowest_around(heights: Floats, reach: int) -> Floats:
+    """(rows, columns) the lowest within `reach` cells along both axes."""
+    for axis in (0, 1):
+        margin = [(reach, reach) if axis == k else (0, 0) for k in (0, 1)]
+        lowest, done = np.pad(heights, margin, constant_values=np.inf), 1
+        while done <= 2 * reach:
+            more = min(done, 2 * reach + 1 - done)
+            length = lowest.shape[axis] - more
+            lowest = np.minimum(lowest.take(range(length), axis), lowest.take(range(more, more + length), axis))
+            done += more
+        heights = lowest
+    return heights
 
 
 @kernel
@@ -120,8 +116,7 @@ def bake_openness(geometry: Geometry) -> Openness:
     draw_heights(geometry, items, IDENTITY, height_map, facing_only=False)
     drawn = height_map.heights > 0
     heights = np.where(drawn, height_map.heights / np.float32(100) + low[2], high[2]).astype(np.float32)
-    ground = np.empty_like(heights)
-    _lowest_around(heights, max(1, round(12 * per_m)), ground)
+    ground = _lowest_around(heights, max(1, round(12 * per_m)))
     heights = np.where(drawn, heights, ground).astype(np.float32)
     out = np.empty((cells, cells, 2), np.float32)
     distances = np.array([1.4, 2.4, 4.0, 6.5, 10.5, 17.0, 28.0], np.float32)

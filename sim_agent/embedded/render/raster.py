@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from sim_agent.embedded.pose import Array
 from sim_agent.embedded.render.geometry import HIDDEN
@@ -21,12 +22,17 @@ NEAR_M = 0.1
 TOLERANCE = 1.0 / 512.0
 """Pixels that every triangle is enlarged by, so that no sample falls between neighbours whose corners do not meet."""
 
+TILE_PX = 8
+"""Side of the squares of pixels of which `find_unhidden` knows the farthest sample."""
+
 LINES, PLANE, BOUNDS = 8, 3, 4
 _LEAF = int(Material.LEAF)
 _RIGHT, _LEFT, _ABOVE, _BELOW, _NEAR = 1, 2, 4, 8, 16
 
 Wide = Array
 """float64: where corners far outside of the picture would cost float32 its digits."""
+
+Flags = npt.NDArray[np.bool_]
 
 
 @inline
@@ -256,14 +262,11 @@ def scan(
     """Draws the records `members` into the sample rows `first_row` to `end_row` of the picture.
 
     offsets: (S, 2) x and y of each sample in its pixel.
-    inverse_depth, records: (rows, width), overwritten; record -1 is the sky.
+    inverse_depth, records: (rows, width), 0 and -1 where nothing has been drawn yet.
     """
     samples = offsets.shape[0]
     width = records.shape[1]
     depths, ours = inverse_depth.reshape(-1), records.reshape(-1)
-    for x in range(depths.shape[0]):
-        depths[x] = f4(0)
-        ours[x] = -1
     for member in range(members.shape[0]):
         n = members[member]
         top, bottom = max(bounds[n, 0], first_row), min(bounds[n, 1], end_row - 1)
@@ -295,6 +298,59 @@ def scan(
             if sample == samples:
                 sample = 0
                 pixel_row += 1
+
+
+@kernel
+def farthest(inverse_depth: Floats, samples: int, tiles: Floats) -> None:
+    """The least inverse depth of a band's samples in each tile; tiles: (rows, columns), overwritten."""
+    for row in range(tiles.shape[0]):
+        for column in range(tiles.shape[1]):
+            tiles[row, column] = f4(1e30)
+    for row in range(inverse_depth.shape[0]):
+        line = tiles[row // (samples * TILE_PX)]
+        for x in range(inverse_depth.shape[1]):
+            line[x // TILE_PX] = min(line[x // TILE_PX], inverse_depth[row, x])
+
+
+@kernel
+def find_unhidden(low_m: Floats, high_m: Floats, frame: Wide, sides: Ints, tiles: Floats, found: Flags) -> None:
+    """Whether some sample of the picture may show what is in a box: False is certain.
+
+    low_m, high_m: (N, 3) corners in the world. frame: (15,) the town's, as of `project`.
+    sides: (3,) width, height, rows of a band. tiles: (bands, rows, columns) of `farthest`. found: (N,), overwritten.
+    """
+    width, height, band_rows = float(sides[0]), float(sides[1]), int(sides[2])
+    for n in range(low_m.shape[0]):
+        nearest = 1e30
+        left = top = 1e30
+        right = bottom = -1e30
+        for corner in range(8):
+            x = (high_m[n, 0] if corner & 1 else low_m[n, 0]) - frame[0]
+            y = (high_m[n, 1] if corner & 2 else low_m[n, 1]) - frame[1]
+            z = (high_m[n, 2] if corner & 4 else low_m[n, 2]) - frame[2]
+            w = frame[3] * x + frame[4] * y + frame[5] * z + frame[6]
+            across = frame[7] * x + frame[8] * y + frame[9] * z + frame[10]
+            up = frame[11] * x + frame[12] * y + frame[13] * z + frame[14]
+            nearest = min(nearest, w)
+            inverse = 1.0 / max(w, NEAR_M)
+            left, right = min(left, across * inverse), max(right, across * inverse)
+            top, bottom = min(top, -up * inverse), max(bottom, -up * inverse)
+        found[n] = nearest <= NEAR_M
+        if found[n]:
+            continue
+        # More than rounding and the triangles' TOLERANCE can move anything.
+        limit = f4(1.0001 / nearest)
+        first_x = int(min(max((1.0 + left) * 0.5 * width - 0.01, 0.0), width)) // TILE_PX
+        last_x = int(min(max((1.0 + right) * 0.5 * width + 0.01, 0.0), width - 1.0)) // TILE_PX
+        first_y = int(min(max((1.0 + top) * 0.5 * height - 0.01, 0.0), height))
+        last_y = int(min(max((1.0 + bottom) * 0.5 * height + 0.01, 0.0), height - 1.0))
+        for band in range(first_y // band_rows, last_y // band_rows + 1):
+            begin = max(first_y - band * band_rows, 0) // TILE_PX
+            end = min(last_y - band * band_rows, band_rows - 1) // TILE_PX
+            for row in range(begin, end + 1):
+                for column in range(first_x, last_x + 1):
+                    if tiles[band, row, column] < limit:
+                        found[n] = True
 
 
 @kernel

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +11,9 @@ import numpy as np
 from sim_agent.embedded.pose import Array
 from sim_agent.embedded.render import film, lamps, raster
 from sim_agent.embedded.render.atmosphere import read_weather
-from sim_agent.embedded.render.buffers import Records, Workplace
+from sim_agent.embedded.render.buffers import Workplace
 from sim_agent.embedded.render.camera import FAR_M, Camera, Pictures, View
-from sim_agent.embedded.render.geometry import HIDDEN, LAMP_OFF, Geometry, Model
+from sim_agent.embedded.render.geometry import HIDDEN, LAMP_OFF, Geometry
 from sim_agent.embedded.render.kernel import f4
 from sim_agent.embedded.render.looks import look_table
 from sim_agent.embedded.render.openness import (
@@ -31,7 +28,9 @@ from sim_agent.embedded.render.placing import matrices_of
 from sim_agent.embedded.render.shading import Lighting, Movers, Surfaces, shade
 from sim_agent.embedded.render.shadow import SunMaps, SunShadows, sun_slopes
 from sim_agent.embedded.render.textures import build_textures, level_offsets
-from sim_agent.embedded.scene import Bytes, Floats, Ints, Mesh, Mover, Tag, Weather
+from sim_agent.embedded.render.visibility import Things, VisibilityBuffer
+from sim_agent.embedded.render.workers import Workers
+from sim_agent.embedded.scene import Bytes, Floats, Ints, LampSetting, Mesh, Mover, Tag, Weather
 
 
 class Quality(NamedTuple):
@@ -53,31 +52,25 @@ QUALITIES = {
     "high": Quality((3, 0, 2, 4, 1), 3072, 72.0, 110.0, 2048),
 }
 
-CHUNKS = 4
-"""Stretches of geometry projected side by side; a fixed number, or the order of triangles would depend on the threads."""
-
-BAND_BYTES = 400_000
-"""Of samples that a band of rows may have: what stays in a core's second-level cache."""
-
 
 class _Placed(NamedTuple):
     """The movers of a frame; row 0 of the matrices is the town."""
 
     movers: Sequence[Mover]
-    models: list[Model]
+    parts: Ints
+    """(N, 4) of their models."""
+    model_low_m: Floats
+    """(N, 3) corners of their models' boxes, in the models' axes."""
+    model_high_m: Floats
     to_world: Array
     """(1 + N, 3, 4) float64."""
     low_m: Floats
-    """(N, 3) world box."""
+    """(N, 3) corners of the boxes around them in the world."""
     high_m: Floats
-
-    @property
-    def parts(self) -> Ints:
-        """(N, 4) the models' parts."""
-        return np.array([model.part for model in self.models], np.int32).reshape(-1, 4)
 
 
 class _Shading(NamedTuple):
+    surfaces: Surfaces
     movers: Movers
     lighting: Lighting
     sprites: Floats
@@ -91,29 +84,23 @@ class Renderer:
         """Raises ValueError for an unknown quality or no threads."""
         if quality not in QUALITIES:
             raise ValueError(f"there is no quality {quality!r}; choose one of {', '.join(QUALITIES)}")
-        if threads < 1:
-            raise ValueError(f"{threads} threads cannot draw; give at least 1")
+        self._workers = Workers(threads)
         self.quality = QUALITIES[quality]
         self._geometry = geometry = Geometry(static, models)
-        self._looks, self._texels, self._levels = look_table(), build_textures(), level_offsets()
-        self._packed = self._texels.view("<u4").reshape(-1)
-        self._town_lamps = lamps.find_lamps(static)
+        self._town_lamps = self._town_lamps_on = lamps.find_lamps(static)
         self._model_lamps: dict[str, lamps.Lamps] = {}
-        self._lamps_off: frozenset[int] = frozenset()
         self._openness = bake_openness(geometry)
         self._shadows = SunShadows(
             geometry, self.quality.shadow_texels, self.quality.shadow_radius_m, self.quality.coarse_texels
         )
         self._contact_shade = np.zeros((CONTACT_TEXELS, CONTACT_TEXELS), np.uint8)
-        self._records = Records()
+        self._buffer = VisibilityBuffer(geometry, self._workers)
         self._workplaces = [Workplace() for _ in range(threads)]
-        self._pool = ThreadPoolExecutor(threads - 1, "render") if threads > 1 else None
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Ends the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._workers.close()
 
     def set_hidden(self, object_ids: Iterable[int]) -> None:
         """From now on exactly these objects of the town are neither seen nor cast shadows."""
@@ -121,11 +108,12 @@ class Renderer:
             self._geometry.set_state(object_ids, HIDDEN)
             self._shadows.forget()
 
-    def set_lamps_off(self, object_ids: Iterable[int]) -> None:
-        """From now on the lamps of exactly these objects of the town are dark."""
+    def set_lamps(self, settings: Mapping[int, LampSetting]) -> None:
+        """From now on the lamps of exactly these objects of the town burn so, and all others as they were made."""
         with self._lock:
-            self._lamps_off = frozenset(object_ids)
-            self._geometry.set_state(self._lamps_off, LAMP_OFF)
+            self._town_lamps_on = lamps.with_settings(self._town_lamps, settings)
+            self._geometry.set_state([number for number, setting in settings.items() if not setting.on], LAMP_OFF)
+            self._geometry.set_lens_colours(lamps.lens_colours(self._town_lamps, settings))
 
     def render(
         self, camera: Camera, movers: Sequence[Mover], weather: Weather, *, seed: int, rgb: bool = True
@@ -140,108 +128,40 @@ class Renderer:
             placed = self._place(movers)
             samples = self.quality.columns if rgb else (0,)
             offsets = np.array([((c + 0.5) / len(samples), (k + 0.5) / len(samples)) for k, c in enumerate(samples)])
-            size = np.array([camera.width, camera.height, len(samples)], np.int32)
-            chunks, shading = self._prepare(camera, view, placed, weather, size, seed, rgb)
-            return self._draw_bands(camera, view, placed, chunks, offsets, shading, weather, seed)
+            light = self._workers.start(lambda: self._light(camera, view, placed, weather, seed)) if rgb else None
+            things = self._things(placed).in_view(view)
+            self._buffer.fill(things, _view_frames(view, placed.to_world), (camera.width, camera.height), offsets)
+            return self._draw_bands(camera, view, placed, offsets, light.result() if light else None, seed)
 
     def _place(self, movers: Sequence[Mover]) -> _Placed:
-        models = []
-        for mover in movers:
-            if mover.model not in self._geometry.model_meshes:
-                known = ", ".join(sorted(self._geometry.model_meshes)[:8]) or "none"
-                raise ValueError(f"mover {mover.object_id} has the unknown model {mover.model!r}; known are {known}")
-            models.append(self._geometry.model(mover.model))
-            if mover.model not in self._model_lamps:
-                self._model_lamps[mover.model] = lamps.find_lamps(self._geometry.model_meshes[mover.model])
-        to_world = np.concatenate([np.eye(4)[None, :3], matrices_of([mover.pose for mover in movers])])
-        low = np.array([model.low_m for model in models], np.float64).reshape(-1, 3)
-        high = np.array([model.high_m for model in models], np.float64).reshape(-1, 3)
-        middle = np.einsum("nij,nj->ni", to_world[1:, :, :3], (low + high) / 2) + to_world[1:, :, 3]
-        half = np.einsum("nij,nj->ni", np.abs(to_world[1:, :, :3]), (high - low) / 2)
-        return _Placed(movers, models, to_world, (middle - half).astype(np.float32), (middle + half).astype(np.float32))
-
-    def _in_parallel(self, count: int, task: Callable[[int, int], None]) -> None:
-        """Calls `task(number, worker)` for each number below `count`."""
-        numbers = itertools.count()
-
-        def work(worker: int) -> None:
-            while (number := next(numbers)) < count:
-                task(number, worker)
-
-        others = []
-        if self._pool is not None and count > 1:
-            others = [self._pool.submit(work, worker) for worker in range(1, len(self._workplaces))]
-        work(0)
-        for other in others:
-            other.result()
-
-    def _items_in_view(self, view: View, placed: _Placed) -> Ints:
-        """(N, 5) clusters and movers that may be seen."""
         geometry = self._geometry
-        low = np.concatenate([geometry.low_m, placed.low_m])
-        high = np.concatenate([geometry.high_m, placed.high_m])
-        middle, half = (low + high) / 2 - view.eye_m, (high - low) / 2
-        forward, right, up = view.rotation.T
-        seen = np.ones(len(low), bool)
-        for plane in (
-            forward * view.tan_x - right,
-            forward * view.tan_x + right,
-            forward * view.tan_y - up,
-            forward * view.tan_y + up,
-        ):
-            seen &= middle @ plane + half @ np.abs(plane) >= -1e-3
-        seen &= middle @ forward + half @ np.abs(forward) >= raster.NEAR_M
-        parts = np.concatenate([geometry.parts, placed.parts])
-        instances = np.concatenate([np.zeros(len(geometry.parts)), np.arange(1, 1 + len(placed.movers))])
-        return items_of(parts[seen], instances[seen].astype(np.int32))
+        numbers = []
+        for mover in movers:
+            if mover.model not in self._model_lamps:
+                if mover.model not in geometry.model_meshes:
+                    known = ", ".join(sorted(geometry.model_meshes)[:8]) or "none"
+                    raise ValueError(
+                        f"mover {mover.object_id} has the unknown model {mover.model!r}; known are {known}"
+                    )
+                self._model_lamps[mover.model] = lamps.find_lamps(geometry.model_meshes[mover.model])
+            numbers.append(geometry.model(mover.model))
+        chosen = np.array(numbers, np.int64)
+        low, high = geometry.model_low_m[chosen], geometry.model_high_m[chosen]
+        to_world = np.concatenate([np.eye(4)[None, :3], matrices_of([mover.pose for mover in movers])])
+        middle = np.einsum("nij,nj->ni", to_world[1:, :, :3], (low.astype(np.float64) + high) / 2) + to_world[1:, :, 3]
+        half = np.einsum("nij,nj->ni", np.abs(to_world[1:, :, :3]), (high.astype(np.float64) - low) / 2)
+        corners = (middle - half).astype(np.float32), (middle + half).astype(np.float32)
+        return _Placed(movers, geometry.model_parts[chosen], low, high, to_world, *corners)
 
-    def _prepare(
-        self, camera: Camera, view: View, placed: _Placed, weather: Weather, size: Ints, seed: int, rgb: bool
-    ) -> tuple[Ints, _Shading | None]:
-        """Projects the geometry and, side by side with it, gets the lighting ready."""
-        geometry, records = self._geometry, self._records
-        items = self._items_in_view(view, placed)
-        stretches = [np.ascontiguousarray(items[start::CHUNKS]) for start in range(CHUNKS)]
-        # A triangle that the near plane cuts leaves two.
-        space = [2 * int((stretch[:, 1] - stretch[:, 0]).sum()) for stretch in stretches]
-        starts = np.concatenate([[0], np.cumsum(space)])
-        records.reserve(int(starts[-1]))
-        frames = _view_frames(view, placed.to_world)
-        most = int((items[:, 3] - items[:, 2]).max(initial=0)) + 8
-        chunks = np.zeros((CHUNKS, 2), np.int32)
-        shading: list[_Shading | None] = [None]
-
-        def task(number: int, worker: int) -> None:
-            if number == 0:
-                shading[0] = self._light(camera, view, placed, weather, seed)
-                return
-            k = number - first_chunk
-            clip, corners = np.empty((3, most)), np.empty((3, most))
-            end = raster.project(
-                stretches[k],
-                frames,
-                geometry.vertices,
-                geometry.triangles,
-                geometry.materials,
-                geometry.states,
-                size,
-                clip,
-                np.empty(most, np.uint8),
-                corners,
-                records.lines,
-                records.planes,
-                records.bounds,
-                records.sources,
-                int(starts[k]),
-            )
-            chunks[k] = starts[k], end
-
-        first_chunk = 1
-        if rgb:
-            self._in_parallel(CHUNKS + 1, task)
-        else:
-            self._in_parallel(CHUNKS, lambda number, worker: task(number + 1, worker))
-        return chunks, shading[0]
+    def _things(self, placed: _Placed) -> Things:
+        geometry = self._geometry
+        town = items_of(geometry.parts, np.zeros(len(geometry.parts), np.int32))
+        movers = items_of(placed.parts, np.arange(1, 1 + len(placed.movers), dtype=np.int32))
+        return Things(
+            np.concatenate([town, movers]),
+            np.concatenate([geometry.low_m, placed.low_m]),
+            np.concatenate([geometry.high_m, placed.high_m]),
+        )
 
     def _light(self, camera: Camera, view: View, placed: _Placed, weather: Weather, seed: int) -> _Shading:
         air = read_weather(weather)
@@ -252,8 +172,7 @@ class Renderer:
         to_world = placed.to_world.astype(np.float32).reshape(-1, 12)
         sun = self._sun_maps(np.array(air[:3], np.float32), placed, to_world, eye, towards)
 
-        low = np.array([model.low_m for model in placed.models], np.float32).reshape(-1, 3)
-        high = np.array([model.high_m for model in placed.models], np.float32).reshape(-1, 3)
+        low, high = placed.model_low_m, placed.model_high_m
         standing = placed.low_m[:, 2] - ground_below(self._openness, placed.low_m, placed.high_m) < 1.0
         boxes = flat_boxes(low[standing], high[standing], to_world[1:][standing])
         contacts = press_contacts(boxes, towards, self._contact_shade)
@@ -266,7 +185,7 @@ class Renderer:
                 for number, mover in enumerate(placed.movers, start=1)
                 if len(self._model_lamps[mover.model].kind)
             ]
-            burning = lamps.burning(self._town_lamps, self._lamps_off, lit, float(air.night))
+            burning = lamps.burning(self._town_lamps_on, lit, float(air.night))
             focal = camera.width / 2 / view.tan_x
             middle = (camera.width / 2, camera.height / 2)
             sprites = lamps.halos(burning, view.eye_m, view.rotation, focal, middle, air)
@@ -274,10 +193,25 @@ class Renderer:
                 cells = lamps.light_cells(burning, eye, float(air.night))
         glows = lamps.glows(air, [mover.lights for mover in placed.movers])
         return _Shading(
+            self._surfaces(),
             Movers(to_world, tints, np.concatenate([[0.0], low[:, 2]]).astype(np.float32), glows),
             Lighting(air, sun, self._openness, contacts, cells),
             sprites,
             film.rain_streaks(weather, camera.width, camera.height, seed),
+        )
+
+    def _surfaces(self) -> Surfaces:
+        geometry, texels = self._geometry, build_textures()
+        return Surfaces(
+            geometry.surfaces,
+            geometry.materials,
+            geometry.tags,
+            geometry.states,
+            geometry.keys,
+            look_table(),
+            texels.reshape(-1),
+            texels.view("<u4").reshape(-1),
+            level_offsets(),
         )
 
     def _sun_maps(
@@ -291,20 +225,11 @@ class Renderer:
         return self._shadows.maps(sun_slopes(sun), towards, items, to_world, reach)
 
     def _draw_bands(
-        self,
-        camera: Camera,
-        view: View,
-        placed: _Placed,
-        chunks: Ints,
-        offsets: Array,
-        shading: _Shading | None,
-        weather: Weather,
-        seed: int,
+        self, camera: Camera, view: View, placed: _Placed, offsets: Array, shading: _Shading | None, seed: int
     ) -> Pictures:
-        geometry, records = self._geometry, self._records
+        geometry, buffer = self._geometry, self._buffer
         width, height, samples = camera.width, camera.height, len(offsets)
         centre = samples // 2
-        rows = max(1, min(BAND_BYTES // (samples * width * 8), math.ceil(height / 4)))
         tag, instance = np.empty((height, width), np.uint8), np.empty((height, width), np.int32)
         depth_m = np.empty((height, width), np.float32)
         bgra: Bytes | None = np.empty((height, width, 4), np.uint8) if shading is not None else None
@@ -318,42 +243,18 @@ class Renderer:
                 (width, height),
             ]
         ).astype(np.float32)
-        bands = math.ceil(height / rows)
-        starts = records.sort(chunks, bands, rows * samples)
-        surfaces = Surfaces(
-            geometry.surfaces,
-            geometry.materials,
-            geometry.tags,
-            geometry.states,
-            geometry.keys,
-            self._looks,
-            self._texels.reshape(-1),
-            self._packed,
-            self._levels,
-        )
         size = np.array([width, height], np.float64)
         grain_seed = np.uint32((seed * 2654435761) & 0xFFFFFFFF)
 
         def band(number: int, worker: int) -> None:
-            first, end = number * rows, min((number + 1) * rows, height)
-            inverse_depth, seen, light = self._workplaces[worker].buffers(end - first, width, samples)
-            raster.scan(
-                records.lines,
-                records.planes,
-                records.bounds,
-                records.members[starts[number] : starts[number + 1]],
-                offsets,
-                first * samples,
-                end * samples,
-                inverse_depth,
-                seen,
-            )
+            first, end = number * buffer.rows, min((number + 1) * buffer.rows, height)
+            inverse_depth, seen = buffer.band(number)
             raster.read_labels(
                 inverse_depth,
                 seen,
                 samples,
                 centre,
-                records.sources,
+                buffer.records.sources,
                 geometry.tags,
                 geometry.objects,
                 mover_ids,
@@ -365,6 +266,7 @@ class Renderer:
             )
             if shading is None or bgra is None:
                 return
+            light = self._workplaces[worker].light(end - first, width)
             shade(
                 numbers,
                 offsets,
@@ -372,8 +274,8 @@ class Renderer:
                 first,
                 inverse_depth,
                 seen,
-                records.sources,
-                surfaces,
+                buffer.records.sources,
+                shading.surfaces,
                 shading.movers,
                 shading.lighting,
                 light,
@@ -384,7 +286,7 @@ class Renderer:
             grain = f4(1.1 + 2.6 * float(air.night))
             film.develop(light, first, size, air.exposure, grain, grain_seed, bgra[first:end])
 
-        self._in_parallel(bands, band)
+        self._workers.share(buffer.bands, band)
         return Pictures(bgra, tag, instance, depth_m)
 
 

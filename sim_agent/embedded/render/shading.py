@@ -34,13 +34,12 @@ from sim_agent.embedded.render.lookups import contact_shade, hazed, sky_share, s
 from sim_agent.embedded.render.openness import Contacts, Openness
 from sim_agent.embedded.render.shadow import SunMaps
 from sim_agent.embedded.render.sky import seen_sky, surroundings
-from sim_agent.embedded.render.textures import LEVELS, NOISE, SIDE, Packed, fetch, fetch_one
+from sim_agent.embedded.render.textures import FULL, HALF, LEVELS, PATCHES, SIDE, Packed, fetch, noise
 from sim_agent.embedded.scene import Bytes, Floats, Ints, Material, Tag
 
-_NOISE, _LEVELS, _SIDE, _MEMBERS, _CELLS = NOISE, LEVELS, SIDE, MEMBERS, CELLS
+_SIDE, _MEMBERS, _CELLS = SIDE, MEMBERS, CELLS
 _LEAF, _PAINT, _WINDOW = int(Material.LEAF), int(Material.PAINT), int(Material.WINDOW)
-_ASPHALT, _CONCRETE, _PAVING = int(Material.ASPHALT), int(Material.CONCRETE), int(Material.PAVING)
-_MARKING = int(Material.MARKING)
+_PAVING, _MARKING = int(Material.PAVING), int(Material.MARKING)
 _FIRST_LAMP = int(FIRST_LAMP)
 _BUILDING = int(Tag.BUILDING)
 
@@ -229,7 +228,7 @@ def shade(
                         blue *= tints[instance, 2]
                     stains = looks[material, STAINS]
                     if stains > f4(0):
-                        broad = fetch_one(texels, levels, _NOISE, 2, u * f4(0.043), v * f4(0.043), 1)
+                        broad = noise(texels, levels, PATCHES, u * f4(0.043), v * f4(0.043), HALF)
                         tone = f4(1) + stains * (broad - f4(0.5))
                         red, green, blue = red * tone, green * tone, blue * tone
                     red, green, blue = red * red, green * green, blue * blue
@@ -243,7 +242,7 @@ def shade(
                             graze += (f4(0.42) + f4(0.40) * relief) * air.wet
                             mirror += (f4(0.02) + f4(0.08) * relief) * air.wet
                             if air.puddles > f4(0):
-                                pool = fetch_one(texels, levels, _NOISE, 2, px * f4(0.031), py * f4(0.031), 0)
+                                pool = noise(texels, levels, PATCHES, px * f4(0.031), py * f4(0.031), FULL)
                                 edge = f4(0.80) - f4(0.46) * air.puddles + f4(0.08) * relief
                                 puddle = min(max((pool - edge) * f4(14), f4(0)), f4(1))
                                 puddle *= min(air.puddles * f4(3), f4(1))

@@ -269,16 +269,13 @@ class SunShadows:
             np.copyto(self._scratch, town.heights)
         slopes = np.array([town.place.x_slope, town.place.y_slope])
         start = np.array([town.place.x_0, town.place.y_0])
-        rectangles, chosen = [], []
-        for number, (low, high) in enumerate(reach_m):
-            shifts = np.stack([low[2] * slopes, high[2] * slopes])
-            first = np.floor((low[:2] - shifts.max(axis=0) - start) * town.place.scale - 1).astype(int)
-            last = np.ceil((high[:2] - shifts.min(axis=0) - start) * town.place.scale + 2).astype(int)
-            first, last = np.maximum(first, 0), np.minimum(last, self.texels)
-            if np.all(first < last):
-                rectangles.append((int(first[1]), int(last[1]), int(first[0]), int(last[0])))
-                chosen.append(number)
+        shifts = reach_m[:, :, 2, None] * slopes
+        first = np.floor((reach_m[:, 0, :2] - shifts.max(axis=1) - start) * town.place.scale - 1)
+        last = np.ceil((reach_m[:, 1, :2] - shifts.min(axis=1) - start) * town.place.scale + 2)
+        spans = np.stack([np.maximum(first, 0), np.minimum(last, self.texels)], axis=1).astype(int)
+        chosen = np.flatnonzero(np.all(spans[:, 0] < spans[:, 1], axis=1))
         draw_heights(self.geometry, items[chosen], frames, ours, facing_only=True)
+        rectangles = [(top, bottom, left, right) for (left, top), (right, bottom) in spans[chosen].tolist()]
         self._drawn = key, rectangles
         return ours
 

@@ -6,10 +6,8 @@ import numpy as np
 
 from sim_agent.embedded.render.atmosphere import Air
 from sim_agent.embedded.render.kernel import Rgb, f4, inline
-from sim_agent.embedded.render.textures import NOISE, fetch_one
+from sim_agent.embedded.render.textures import CLOUDS, FULL, HALF, WISPS, noise
 from sim_agent.embedded.scene import Bytes, Ints
-
-_NOISE = NOISE
 
 
 @inline
@@ -35,8 +33,8 @@ def seen_sky(air: Air, texels: Bytes, offsets: Ints, x: np.float32, y: np.float3
     height = max(z, f4(0))
     towards = x * air.sun_x + y * air.sun_y + z * air.sun_z
     scale = f4(0.16) / (height + f4(0.07))
-    broad = fetch_one(texels, offsets, _NOISE, 0, x * scale + f4(0.37), y * scale + f4(0.11), 0)
-    fine = fetch_one(texels, offsets, _NOISE, 1, x * scale * f4(2.3), y * scale * f4(2.3), 1)
+    broad = noise(texels, offsets, CLOUDS, x * scale + f4(0.37), y * scale + f4(0.11), FULL)
+    fine = noise(texels, offsets, WISPS, x * scale * f4(2.3), y * scale * f4(2.3), HALF)
     thickness = (f4(0.72) * broad + f4(0.28) * fine - (f4(0.80) - f4(0.62) * air.cover)) * f4(4.2)
     cloud = min(max(thickness, f4(0)), f4(1))
     cloud = cloud * cloud * (f4(3) - f4(2) * cloud)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from sim_agent.embedded.render.kernel import f4, inline
+from sim_agent.embedded.cache import kept_arrays
+from sim_agent.embedded.render.kernel import CACHE_FOLDER, f4, inline
 from sim_agent.embedded.scene import Bytes, Ints, Material
 
 SIDE = 256
@@ -19,6 +20,9 @@ TEXELS = sum((SIDE >> level) ** 2 for level in range(LEVELS))
 
 NOISE = len(Material)
 """Number of the texture after the materials': four independent noises, for clouds, puddles and stains."""
+
+CLOUDS, WISPS, PATCHES, FULL, HALF = np.int64(0), np.int64(1), np.int64(2), np.int64(0), np.int64(1)
+"""Channels of NOISE and mip levels, for `noise`. No plain numbers: numba would compile it anew for each of those."""
 
 Plane = npt.NDArray[np.float64]
 Packed = npt.NDArray[np.uint32]
@@ -217,15 +221,22 @@ _MAKERS: dict[Material, Callable[[], Plane]] = {
 }
 
 
+@cache
 def level_offsets() -> Ints:
     """(LEVELS,) where each mip level begins in a texture's texels."""
     sizes = [(SIDE >> level) ** 2 for level in range(LEVELS)]
     return np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
 
 
-@functools.cache
+@cache
 def build_textures() -> Bytes:
     """(materials + 1, texels of all levels, 4) uint8 sRGB colour and height; the last is NOISE. Read-only."""
+    texels: Bytes = kept_arrays(CACHE_FOLDER / "textures.npz", lambda: {"texels": _paint_textures()})["texels"]
+    texels.flags.writeable = False
+    return texels
+
+
+def _paint_textures() -> Bytes:
     pictures = [_MAKERS.get(material, _lens)() for material in Material]
     level = np.clip(np.stack([*pictures, _noises()]), 0.0, 1.0).astype(np.float32)
     levels = []
@@ -233,9 +244,7 @@ def build_textures() -> Bytes:
         levels.append(level.reshape(len(level), -1, 4))
         half = level.shape[1] // 2
         level = level.reshape(len(level), half, 2, half, 2, 4).mean(axis=(2, 4))
-    texels = np.ascontiguousarray((np.concatenate(levels, axis=1) * 255).round().astype(np.uint8))
-    texels.flags.writeable = False
-    return texels
+    return np.ascontiguousarray((np.concatenate(levels, axis=1) * 255).round().astype(np.uint8))
 
 
 @inline
@@ -273,10 +282,8 @@ def fetch(
 
 
 @inline
-def fetch_one(
-    texels: Bytes, offsets: Ints, texture: int, channel: int, u: np.float32, v: np.float32, level: int
-) -> np.float32:
-    """One channel, as `fetch`; texels: `build_textures` flattened."""
+def noise(texels: Bytes, offsets: Ints, channel: np.int64, u: np.float32, v: np.float32, level: np.int64) -> np.float32:
+    """One channel of NOISE, as `fetch`; texels: `build_textures` flattened."""
     side = SIDE >> level
     wide = f4(side)
     x = (u - f4(int(u + f4(8192)) - 8192)) * wide + (wide - f4(0.5))
@@ -285,7 +292,7 @@ def fetch_one(
     a, b = x - f4(column), y - f4(row)
     x0, y0 = column & (side - 1), row & (side - 1)
     x1, y1 = (x0 + 1) & (side - 1), (y0 + 1) & (side - 1)
-    start = texture * TEXELS + offsets[level]
+    start = NOISE * TEXELS + offsets[level]
     upper, lower = np.uint64((start + y0 * side) * 4 + channel), np.uint64((start + y1 * side) * 4 + channel)
     left, right = np.uint64(x0 * 4), np.uint64(x1 * 4)
     top = f4(texels[upper + left]) * (f4(1) - a) + f4(texels[upper + right]) * a

@@ -6,6 +6,7 @@ import numpy as np
 
 from sim_agent.embedded import blueprints
 from sim_agent.embedded.actors import Actor, Body, Vehicle, Walker
+from sim_agent.embedded.bones import bones_of
 from sim_agent.embedded.pose import ORIGIN, Pose
 from sim_agent.embedded.service.room import Room
 from sim_agent.embedded.simulation import STATE_STREAM
@@ -58,7 +59,9 @@ class ActorCalls(Room):
 
     def set_walker_state(self, actor: int, pose: Pose, speed: float) -> None:
         walker = self._world.walker(actor)
-        self._world.dynamics.set_walker_state(walker.id, pose, speed)
+        # The client's navigation knows where its feet are; the actor is the middle of it (CarlaActor.cpp, SetWalkerState).
+        middle = pose._replace(z_m=pose.z_m + walker.bounding_box.extent[2])
+        self._world.dynamics.set_walker_state(walker.id, middle, speed)
 
     def set_actor_target_velocity(self, actor: int, velocity: structs.Vector3) -> None:
         self._world.dynamics.set_velocity(self._world.body(actor).id, velocity)
@@ -144,15 +147,15 @@ class ActorCalls(Room):
         return components[component]
 
     def get_actor_bone_names(self, actor: int) -> tuple[str, ...]:
-        found = self._world.actor(actor)
-        return tuple(name for name, _ in _bones_of(found))
+        return tuple(bone.name for bone in bones_of(self._world, self._world.actor(actor)))
 
     def get_actor_bone_relative_transforms(self, actor: int) -> tuple[Pose, ...]:
-        return tuple(pose for _, pose in _bones_of(self._world.actor(actor)))
+        """Relative to the actor, as CARLA's are."""
+        return tuple(bone.component for bone in bones_of(self._world, self._world.actor(actor)))
 
     def get_actor_bone_world_transforms(self, actor: int) -> tuple[Pose, ...]:
         found = self._world.actor(actor)
-        return tuple(found.pose().compose(pose) for _, pose in _bones_of(found))
+        return tuple(found.pose().compose(bone.component) for bone in bones_of(self._world, found))
 
     def get_vehicle_bone_world_transforms(self, actor: int) -> tuple[Pose, ...]:
         return self.get_actor_bone_world_transforms(self._world.vehicle(actor).id)
@@ -194,15 +197,3 @@ def _components_of(actor: Actor) -> dict[str, Pose]:
                 place = (x + along * half_x, y + across * 0.8 * half_y, z - 0.1 * half_z)
                 components[f"{end}-blinker-{side}-1"] = Pose(*place, yaw_deg=0.0 if along > 0.0 else 180.0)
     return components
-
-
-def _bones_of(actor: Actor) -> list[tuple[str, Pose]]:
-    """The bones that our models have: a vehicle's wheels."""
-    if isinstance(actor, Vehicle) and actor.spec is not None:
-        names: tuple[str, ...] = ("Wheel_Front_Left", "Wheel_Front_Right", "Wheel_Rear_Left", "Wheel_Rear_Right")
-        if len(actor.spec.wheel_positions_m) == 2:
-            names = ("Wheel_Front", "Wheel_Rear")
-        return [("Vehicle_Base", ORIGIN)] + [
-            (name, Pose(*place)) for name, place in zip(names, actor.spec.wheel_positions_m, strict=True)
-        ]
-    return [("Root", ORIGIN)]

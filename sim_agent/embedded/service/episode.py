@@ -78,6 +78,7 @@ class EpisodeCalls(Room):
 
     def copy_opendrive_to_file(self, opendrive: str, parameters: structs.OpendriveGenerationParameters) -> None:
         self.simulation.opendrive = opendrive
+        self.simulation.opendrive_walkable = parameters.enable_pedestrian_navigation
 
     def is_traffic_manager_running(self, port: int) -> bool:
         return port in self.traffic_managers
@@ -98,23 +99,10 @@ class EpisodeCalls(Room):
         self._world.weather = weather
 
     def query_lights_state(self, client: str) -> tuple[structs.LightState, ...]:
-        return tuple(
-            structs.LightState(
-                lamp.object_id,
-                lamp.position,
-                1000.0,
-                2,
-                structs.Color(*(round(255 * c) for c in lamp.colour)),
-                lamp.object_id not in self._world.lamps_off,
-            )
-            for lamp in self._world.town.lamps
-        )
+        return tuple(self._world.lamps.states())
 
     def update_lights_state(self, client: str, lights: tuple[structs.LightState, ...], discard_client: bool) -> None:
-        known = {lamp.object_id for lamp in self._world.town.lamps}
-        for light in lights:
-            if light.id in known:
-                (self._world.lamps_off.discard if light.active else self._world.lamps_off.add)(light.id)
+        self._world.lamps.set(lights)
         self.simulation.show_objects()
         self.simulation.lights_changed()
 

@@ -44,13 +44,13 @@ class MapCalls(Room):
         return tuple(o.name for o in self._world.town.objects)
 
     def draw_debug_shape(self, shape: structs.DebugShape) -> None:
-        """Shapes are taken and not drawn: no camera shows them yet."""
+        self._world.debug.draw(shape, self._world.time_s, self.simulation.step_s)
 
     def clear_debug_shape(self) -> None:
-        """None is drawn."""
+        self._world.debug.clear()
 
     def clear_debug_string(self) -> None:
-        """None is drawn."""
+        self._world.debug.clear_texts()
 
 
 def _box_of(thing: StaticObject) -> structs.BoundingBox:

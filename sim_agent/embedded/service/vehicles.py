@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim_agent.embedded.bones import bones_of, pose_of, set_bones
 from sim_agent.embedded.physics import AckermannSettings, Gear, PhysicsControl, Wheel
 from sim_agent.embedded.service.room import Room
+from sim_agent.embedded.turning_wheels import wheel_turn
 from sim_agent.embedded.wire import structs
 from sim_agent.embedded.wire.state import SignalState
 from sim_agent.embedded.world import WorldError
@@ -55,7 +57,24 @@ class TrafficCalls(Room):
         self._world.vehicle(actor).doors_open.discard(door)
 
     def get_wheel_steer_angle(self, actor: int, wheel: int) -> float:
-        return float(self._world.dynamics.wheel_steer_deg(self._world.vehicle(actor).id, wheel))
+        return float(wheel_turn(self._world, self._world.vehicle(actor), wheel).steer_deg)
+
+    def get_wheel_pitch_angle(self, actor: int, wheel: int) -> float:
+        return float(wheel_turn(self._world, self._world.vehicle(actor), wheel).pitch_deg)
+
+    def set_wheel_steer_direction(self, actor: int, wheel: int, angle_deg: float) -> None:
+        """As in CARLA, nothing while the physics steers."""
+        vehicle = self._world.vehicle(actor)
+        wheel_turn(self._world, vehicle, wheel)
+        if not vehicle.simulated:
+            vehicle.wheel_steer_deg[wheel] = angle_deg
+
+    def set_wheel_pitch_angle(self, actor: int, wheel: int, angle_deg: float) -> None:
+        """As `set_wheel_steer_direction`."""
+        vehicle = self._world.vehicle(actor)
+        wheel_turn(self._world, vehicle, wheel)
+        if not vehicle.simulated:
+            vehicle.wheel_pitch_deg[wheel] = angle_deg
 
     def get_telemetry_data(self, actor: int) -> structs.VehicleTelemetryData:
         told = self._world.dynamics.telemetry(self._world.vehicle(actor).id)
@@ -74,6 +93,25 @@ class TrafficCalls(Room):
         walker = self._world.walker(actor)
         walker.control = control
         self._world.dynamics.set_walker_control(walker.id, *control)
+
+    def get_bones_transform(self, actor: int) -> tuple[structs.BoneTransforms, ...]:
+        walker = self._world.walker(actor)
+        pose = walker.pose()
+        return tuple(
+            structs.BoneTransforms(bone.name, pose.compose(bone.component), bone.component, bone.relative)
+            for bone in bones_of(self._world, walker)
+        )
+
+    def set_bones_transform(self, actor: int, bones: tuple[structs.BoneTransform, ...]) -> None:
+        set_bones(self._world, self._world.walker(actor), bones)
+
+    def blend_pose(self, actor: int, blend: float) -> None:
+        self._world.walker(actor).blend = min(max(blend, 0.0), 1.0)
+
+    def get_pose_from_animation(self, actor: int) -> None:
+        """The pose that it is in becomes its own, to be changed with `set_bones_transform`."""
+        walker = self._world.walker(actor)
+        walker.own_bones = dict(pose_of(self._world, walker))
 
     def set_traffic_light_state(self, actor: int, state: int) -> None:
         light = self._world.traffic_light(actor)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sim_agent.embedded.town.build import build_town
 from sim_agent.embedded.town.from_map import town_from_opendrive
+from sim_agent.embedded.town.kept import build_town
 from sim_agent.embedded.town.model import Bounds, Lamp, Signal, Town
 from sim_agent.embedded.town.plan import TOWNS, UNLISTED_TOWNS, TownPlan
 

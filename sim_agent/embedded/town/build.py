@@ -19,8 +19,8 @@ from sim_agent.embedded.town.terrain import lay_terrain
 from sim_agent.embedded.town.walkways import lay_walkways
 
 
-def build_town(name: str, seed: int = 0) -> Town:
-    """The town of this name, the same bytes for the same name and seed; another seed gives another town of its kind.
+def put_together(name: str, seed: int = 0) -> Town:
+    """The town of this name, made now: the same bytes for the same name and seed.
 
     Args:
         name: a key of `TOWNS`, or `Seed` and a number; what stands before a slash (Carla/Maps/Town01) does not matter.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sim_agent.embedded.pose import Pose
-from sim_agent.embedded.scene import Box, Mesh, StaticObject
+from sim_agent.embedded.scene import Box, Floats, Ints, Mesh, StaticObject
 
 
 class Signal(NamedTuple):
@@ -49,9 +49,22 @@ class Bounds(NamedTuple):
     high: tuple[float, float, float]
 
 
+class Slopes(NamedTuple):
+    """A surface: roads, and the land around them. Sidewalks are as high as the road, as they are on level ground."""
+
+    vertices: Floats
+    """(V, 3) metres."""
+    triangles: Ints
+    """(T, 3) vertex indices; those of roads first."""
+    roads: int
+    """How many triangles are roads."""
+
+
 @dataclass(frozen=True)
 class Town:
-    """A town, whole. Arrays are read-only; the road's surface is z = 0, sidewalks lie 0.15 m higher."""
+    """A town, whole. Arrays are read-only; the road's surface is z = 0, unless `slopes` says otherwise, and sidewalks lie
+    0.15 m higher.
+    """
 
     name: str
     opendrive: str
@@ -67,3 +80,5 @@ class Town:
     signals: tuple[Signal, ...]
     lamps: tuple[Lamp, ...]
     bounds: Bounds
+    slopes: Slopes | None = None
+    """What vehicles and people stand on, where it is not the plane z = 0."""

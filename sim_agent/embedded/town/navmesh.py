@@ -22,7 +22,7 @@ _WALKER_M = (1.8, 0.3, 0.4)
 """Height, radius and highest step of a walker."""
 _CELL_M = 0.25
 """Resolution of the bounding boxes in the search tree."""
-_MAX_VERTICES = 65535
+MAX_VERTICES = 65535
 
 _POLYGON = np.dtype(
     [
@@ -44,9 +44,9 @@ def write_navmesh(ways: Walkways) -> bytes:
     Raises:
         ValueError: for more vertices than Detour's 16 bits count.
     """
-    if len(ways.vertices) > _MAX_VERTICES:
+    if len(ways.vertices) > MAX_VERTICES:
         raise ValueError(
-            f"{len(ways.vertices)} vertices of walkways, a navmesh tile holds {_MAX_VERTICES}: make the town smaller"
+            f"{len(ways.vertices)} vertices of walkways, a navmesh tile holds {MAX_VERTICES}: make the town smaller"
         )
     points = np.array(ways.vertices, np.float32)[:, [0, 2, 1]]
     polygons = np.zeros(len(ways.polygons), _POLYGON)

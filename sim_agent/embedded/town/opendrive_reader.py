@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from sim_agent.embedded.town.geometry import Array
-from sim_agent.embedded.town.reference_line import SHAPES, Geometry, Polynomial, evaluate
+from sim_agent.embedded.town.reference_line import SHAPES, Geometry, Polynomial, evaluate, slope
 
 Element = ElementTree.Element
 _STEP_M, _CHORD_M = 2.0, 0.01
@@ -73,10 +73,21 @@ class ReadRoad:
     """Junction at the start and at the end, -1 for none."""
     geometries: tuple[Geometry, ...]
     offsets: tuple[Polynomial, ...]
+    elevations: tuple[Polynomial, ...]
     sections: tuple[ReadSection, ...]
     signals: tuple[ReadSignal, ...]
     references: tuple[ReadSignal, ...]
     limit_kmh: float
+    crosswalks: tuple[Array, ...]
+    """(N, 3) outlines in CARLA's axes."""
+
+    def height(self, s_m: Array) -> Array:
+        """Height of the reference line in metres; all lanes are level with it."""
+        return evaluate(self.elevations, s_m)
+
+    def grade(self, s_m: Array) -> Array:
+        """How much the road climbs, in metres per metre of s."""
+        return slope(self.elevations, s_m)
 
     def line(self, s_m: Array) -> tuple[Array, Array, Array]:
         """x, y and heading of the reference line; laneOffset is not in it."""
@@ -211,18 +222,42 @@ def _road(road: Element) -> ReadRoad:
         for section, start, end in zip(road.iterfind("lanes/laneSection"), starts, ends, strict=True)
         if end - start > 1e-6
     )
-    return ReadRoad(
+    read = ReadRoad(
         int(name) if name.lstrip("-").isdigit() else -1,
         length,
         int(road.get("junction", "-1")),
         (junctions[0], junctions[1]),
         geometries,
         _polynomials(road.findall("lanes/laneOffset"), 0.0, "s"),
+        _polynomials(road.findall("elevationProfile/elevation"), 0.0, "s"),
         sections,
         tuple(_signal(signal) for signal in road.iterfind("signals/signal")),
         tuple(_signal(signal) for signal in road.iterfind("signals/signalReference")),
         limit,
+        (),
     )
+    objects = [e for e in road.iterfind("objects/object") if (e.get("type") or "").lower() == "crosswalk"]
+    outlines = [_outline(element, read) for element in objects]
+    return replace(read, crosswalks=tuple(outline for outline in outlines if len(outline) >= 3))
+
+
+def _outline(element: Element, road: ReadRoad) -> Array:
+    """(N, 3) corners of an object in CARLA's axes, as high as the road, the first not repeated."""
+    s, t = np.array([_float(element, "s")]), np.array([_float(element, "t", 0.0)])
+    if element.find("outline/cornerRoad") is not None:
+        found = element.findall("outline/cornerRoad")
+        places = np.array([(_float(corner, "s"), _float(corner, "t")) for corner in found])
+        points = road.beside(places[:, 0], places[:, 1])
+    else:
+        local = [(_float(c, "u"), _float(c, "v")) for c in element.findall("outline/cornerLocal")]
+        _, _, heading = road.line(s)
+        turn = -float(heading[0]) - _float(element, "hdg", 0.0)
+        u, v = np.array(local).reshape(-1, 2).T
+        along, across = np.array([math.cos(turn), math.sin(turn)]), np.array([math.sin(turn), -math.cos(turn)])
+        points = road.beside(s, t) + u[:, None] * along + v[:, None] * across
+    closed = len(points) > 1 and float(np.abs(points[0] - points[-1]).max()) < 1e-6
+    corners = points[:-1] if closed else points
+    return np.column_stack([corners, np.full(len(corners), float(road.height(s)[0]))])
 
 
 def _geometry(element: Element, road: str) -> Geometry:

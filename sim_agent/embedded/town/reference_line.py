@@ -89,3 +89,9 @@ def evaluate(polynomials: tuple[Polynomial, ...], s_m: Array) -> Array:
         ds = s_m[here] - piece.s_m
         value[here] = piece.a + ds * (piece.b + ds * (piece.c + ds * piece.d))
     return value
+
+
+def slope(polynomials: tuple[Polynomial, ...], s_m: Array) -> Array:
+    """The first derivative of `evaluate`."""
+    derived = tuple(Polynomial(p.s_m, p.b, 2.0 * p.c, 3.0 * p.d, 0.0) for p in polynomials)
+    return evaluate(derived, s_m)

@@ -177,15 +177,16 @@ def disc(
 def sheet(
     builder: MeshBuilder,
     lines: npt.ArrayLike,
-    z_m: float,
+    z_m: npt.ArrayLike,
     tag: Tag,
     material: Material,
     colour: npt.ArrayLike = (1.0, 1.0, 1.0),
 ) -> None:
-    """A flat surface that is seen from above.
+    """A surface that is seen from above.
 
     Args:
         lines: (S, C, 2) points: S stations ahead, C points from left to right in each.
+        z_m: the height of all, or (S,) of each station.
         colour: one colour, or (S, C, 3).
     """
     points = np.asarray(lines, np.float64)
@@ -195,29 +196,31 @@ def sheet(
     triangles = np.stack([a, a + across, a + across + 1, a, a + across + 1, a + 1], -1).reshape(-1, 3)
     flat = points.reshape(-1, 2)
     tint = np.asarray(colour, np.float64).reshape(-1, 3)
-    solid = np.column_stack([flat, np.full(len(flat), z_m)])
-    builder.add(solid, triangles, tag, material, tint, (0.0, 0.0, 1.0), flat)
+    heights = np.repeat(np.broadcast_to(np.asarray(z_m, np.float64), stations), across)
+    solid = np.column_stack([flat, heights])
+    normals = None if np.ptp(heights) > 0.0 else (0.0, 0.0, 1.0)
+    builder.add(solid, triangles, tag, material, tint, normals, flat)
 
 
 def wall_band(
     builder: MeshBuilder,
     line: npt.ArrayLike,
-    low_m: float,
-    high_m: float,
+    low_m: npt.ArrayLike,
+    high_m: npt.ArrayLike,
     tag: Tag,
     material: Material,
     colour: npt.ArrayLike = (1.0, 1.0, 1.0),
 ) -> None:
-    """An upright band along (N, 2) points, seen from the left of its direction."""
+    """An upright band along (N, 2) points, seen from the left of its direction; heights for all or (N,) for each."""
     points = np.asarray(line, np.float64)
     ahead = np.gradient(points, axis=0)
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-12)
     normal = np.column_stack([ahead[:, 1], -ahead[:, 0], np.zeros(len(points))])
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    low = np.column_stack([points, np.full(len(points), low_m)])
-    high = np.column_stack([points, np.full(len(points), high_m)])
+    bottom, top = (np.broadcast_to(np.asarray(z, np.float64), len(points)) for z in (low_m, high_m))
+    low, high = np.column_stack([points, bottom]), np.column_stack([points, top])
     k = np.arange(len(points) - 1)
     n = len(points)
     triangles = np.stack([k, k + 1, k + 1 + n, k, k + 1 + n, k + n], -1).reshape(-1, 3)
-    uvs = np.column_stack([np.tile(along, 2), np.repeat([low_m, high_m], n)])
+    uvs = np.column_stack([np.tile(along, 2), np.concatenate([bottom, top])])
     builder.add(np.concatenate([low, high]), triangles, tag, material, colour, np.tile(normal, (2, 1)), uvs)

@@ -38,7 +38,7 @@ _SEGMENTS = {
 
 def post_box(pose: Pose, height_m: float, half_m: float = 0.08) -> Box:
     """What a vehicle hits of a post."""
-    return Box(pose._replace(z_m=height_m / 2.0), (half_m, half_m, height_m / 2.0))
+    return Box(pose._replace(z_m=pose.z_m + height_m / 2.0), (half_m, half_m, height_m / 2.0))
 
 
 def set_signposts(scenery: Scenery, ground: Ground, sites: Sequence[Site]) -> None:
@@ -65,7 +65,7 @@ def set_posts(scenery: Scenery, signals: Sequence[Signal]) -> None:
             continue
         scenery.open("Pole_Sign", Tag.POLE, foot, True, post_box(foot, _PLATE_M + 0.35, 0.05))
         scenery.builder.add_mesh(_post(_PLATE_M + 0.35, 0.035, 0.0), foot)
-        face = Pose(foot.x_m, foot.y_m, _PLATE_M, 0.0, foot.yaw_deg + 90.0, 0.0).compose(Pose(0.05))
+        face = Pose(foot.x_m, foot.y_m, foot.z_m + _PLATE_M, 0.0, foot.yaw_deg + 90.0, 0.0).compose(Pose(0.05))
         scenery.open(f"Sign_{signal.kind}", Tag.TRAFFIC_SIGN, face)
         scenery.builder.add_mesh(_plate(signal.kind), face)
 

@@ -9,6 +9,7 @@ from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.scene import Material, Tag
 from sim_agent.embedded.town.blocks import Ground
 from sim_agent.embedded.town.geometry import Array
+from sim_agent.embedded.town.relief import Relief
 from sim_agent.embedded.town.scenery import Scenery
 
 GROUND_M = 0.1
@@ -28,9 +29,17 @@ _LOOKS = {
 
 
 def lay_terrain(
-    scenery: Scenery, ground: Ground, kinds: dict[int, str], rng: np.random.Generator, z_m: float = GROUND_M
+    scenery: Scenery,
+    ground: Ground,
+    kinds: dict[int, str],
+    rng: np.random.Generator,
+    z_m: float = GROUND_M,
+    relief: Relief | None = None,
 ) -> None:
-    """Ground of each block in its kind (keys as in `Ground.face`), the land around, and the bed below."""
+    """Ground of each block in its kind (keys as in `Ground.face`), the land around, and the bed below.
+
+    With a relief, `z_m` is how far above it the ground lies.
+    """
     squares = _squares(ground)
     middle = squares[:, :2] + squares[:, 2:] / 2.0
     rows, columns = ground.cells(middle)
@@ -41,13 +50,13 @@ def lay_terrain(
         name, tag, material, colour = _LOOKS[kinds.get(int(number), GRASS)]
         spot = middle[face == number].mean(0)
         scenery.open(name, tag, Pose(float(spot[0]), float(spot[1]), z_m))
-        _flat(scenery, here, z_m, tag, material, colour, rng)
+        _lay(scenery, here, z_m, relief, tag, material, colour, rng)
     centre = (ground.low + high) / 2.0
     _, tag, material, colour = _LOOKS[GRASS]
     scenery.open("Terrain", Tag.TERRAIN, Pose(float(centre[0]), float(centre[1]), z_m))
-    _flat(scenery, _around(ground.low, high), z_m, tag, material, colour, rng)
+    _lay(scenery, _around(ground.low, high), z_m, relief, tag, material, colour, rng)
     scenery.open("Terrain", Tag.TERRAIN, Pose(float(centre[0]), float(centre[1]), _BED_M))
-    _flat(scenery, _tiles(ground.low, high, 12.0), _BED_M, tag, Material.SOIL, colour, rng)
+    _lay(scenery, _tiles(ground.low, high, 12.0), _BED_M, relief, tag, Material.SOIL, colour, rng)
 
 
 def _squares(ground: Ground) -> Array:
@@ -100,10 +109,11 @@ def _around(low: Array, high: Array) -> Array:
     return np.column_stack([gx[~inside], gy[~inside], np.full(int((~inside).sum()), size)])
 
 
-def _flat(
+def _lay(
     scenery: Scenery,
     squares: Array,
     z_m: float,
+    relief: Relief | None,
     tag: Tag,
     material: Material,
     colour: tuple[float, float, float],
@@ -112,6 +122,8 @@ def _flat(
     unit = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
     corners = squares[:, None, :2] + unit * squares[:, None, 2:]
     points = np.concatenate([corners, np.full((*corners.shape[:2], 1), z_m)], -1).reshape(-1, 3)
+    if relief is not None:
+        points[:, 2] += relief.at(points[:, :2])
     # The shade comes from where a corner is, so that neighbours agree on it and no seam shows.
     waves = rng.uniform(0.0, 6.28, 3)
     shade = (
@@ -122,4 +134,5 @@ def _flat(
     first = 4 * np.arange(len(squares))[:, None]
     triangles = (first + np.array([[0, 1, 2, 0, 2, 3]])).reshape(-1, 3)
     tint = np.clip(shade[:, None] * np.asarray(colour), 0.0, 1.0)
-    scenery.builder.add(points, triangles, tag, material, tint, (0.0, 0.0, 1.0), points[:, :2])
+    normals = (0.0, 0.0, 1.0) if relief is None else None
+    scenery.builder.add(points, triangles, tag, material, tint, normals, points[:, :2])

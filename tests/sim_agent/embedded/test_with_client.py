@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sim_agent.embedded.hills import hills
 from tests.sim_agent.embedded.simulator import Simulator
 
 TOWNS = ("Town01", "Town02", "Town03", "Town10HD_Opt")
@@ -51,6 +52,50 @@ def test_cameras_see_the_same_moment(simulator):
     assert 40 < seen["bright"] < 200
 
 
+def test_debug_shapes_are_drawn_for_their_time(simulator):
+    seen = simulator.run("debug_drawing")
+    assert not any(seen["before"].values())
+    assert seen["others_unchanged"]
+    ticks = {"point": 2, "line": 3, "arrow": 4, "box": 5, "string": 2, "hidden": 0}
+    for name, shown in ticks.items():
+        counts = [frame[name] for frame in seen["frames"]]
+        assert [count > 8 for count in counts] == [True] * shown + [False] * (5 - shown), (name, counts)
+    assert not any(seen["cleared"].values())
+
+
+def test_optical_flow_and_events(simulator):
+    seen = simulator.run("motion_cameras")
+    assert seen["flow_frames"] == seen["ticks"]
+    assert seen["first_flow"] == 0.0
+    assert seen["still_flow"] < 1e-5
+    # The client's own geometry: depth, both poses, and how the other car moved.
+    assert seen["flow_error"] < 2e-3
+    assert seen["flow_error_of_car"] < 2e-3
+    assert seen["car_pixels"] > 200
+    assert seen["coloured"] == [320 * 180, 4]
+    assert seen["colours"] > 20
+    assert seen["first_events"] == 0
+    assert seen["events"] > 5 * max(seen["still_events"], 100)
+    assert seen["within"] and seen["in_time"] and seen["sorted"]
+    assert seen["polarities"] == [-1, 1]
+    assert seen["painted"] == seen["places"]
+    assert seen["fewer"] < 0.5 * seen["events"]
+    assert seen["normals_up"] > 0.9
+
+
+def test_single_lamps_have_the_light_that_was_set(simulator):
+    seen = simulator.run("lamps")
+    assert seen["lamps"] > 10
+    assert seen["first"][:2] == [True, 1000.0]
+    usual, red, strong, off = (seen[name] for name in ("usual", "red", "strong", "off"))
+    assert red[0] > usual[0] - 3.0 and red[1] < usual[1] - 5.0 and red[2] < usual[2] - 3.0
+    assert strong[0] > red[0] + 3.0
+    assert max(off) < min(usual[0], red[0]) - 3.0
+    for told in (seen["told"], seen["told_another"]):
+        assert told == [[True, 123.0, [1, 2, 3], "Building"], [False], [True, 2500.0, [255, 0, 0]]]
+    assert seen["reloaded"] == [True, 1000.0]
+
+
 def test_cars_drive_stop_and_collide(simulator):
     seen = simulator.run("drive")
     assert seen["wheels"] == "4"
@@ -71,10 +116,59 @@ def test_cars_drive_stop_and_collide(simulator):
     assert seen["constant"] == pytest.approx(5.0, abs=0.2)
 
 
+def test_bones_and_wheels(simulator):
+    seen = simulator.run("bones")
+    assert seen["bones"] == 66
+    assert seen["names"]
+    assert seen["world_is_actor_and_component"] < 1e-4 and seen["world_transforms"] < 1e-4
+    assert seen["bones_within_the_picture_of_the_body"] > 0.9
+    assert seen["set_only"] == seen["hidden"] == 0
+    assert seen["shown"] > 150
+    assert seen["hand_rose_m"] > 0.9 and abs(seen["other_hand_rose_m"]) < 1e-3
+    assert seen["hand_is_seen"]
+    assert seen["told"] == 175.0 and seen["half"] < 0.01
+    # The figure's parts are not quite the figure: joints are balls.
+    assert seen["from_animation"] < 0.3 * seen["shown"]
+    assert seen["bad"] == 66
+    assert seen["straight"] == [0.0] * 4
+    left, right, *rear = seen["steered"]
+    assert 10.0 < left < right < 75.0 and rear == [0.0, 0.0]
+    assert seen["wheel_bones"]["Wheel_Front_Left"] == left
+    assert seen["steering_is_seen"] > 0.005
+    assert seen["rolling"] == pytest.approx([1.0] * 4, abs=0.03)
+    assert seen["with_physics"]
+    assert seen["posed"] == [[30.0, 45.0]] * 4
+    assert seen["pose_is_seen"] > 0.005
+    assert seen["bike"] == 0.0
+    assert "no wheel 3" in seen["no_wheel"]
+
+
 def test_walkers_find_their_way(simulator):
     seen = simulator.run("walk")
     assert seen["walkers"] >= 6
     assert sum(walked > 5.0 for walked in seen["walked_m"]) >= seen["walkers"] - 1
+    # On a sidewalk, on the way over a kerb, or on the road.
+    assert all(-0.05 < height < 0.2 for height in seen["feet_m"])
+
+
+def test_a_map_with_a_hill_and_a_bridge(simulator, tmp_path):
+    (tmp_path / "hills.xodr").write_text(hills())
+    seen = simulator.run("hills", str(tmp_path / "hills.xodr"))
+    assert seen["spawn_points_off"] < 0.01
+    assert seen["spawn_heights"] == pytest.approx([0.3, 8.3], abs=0.01)
+    assert seen["settled"] == pytest.approx([0.18, 0.0, 6.73], abs=0.1)
+    assert seen["parked"] == pytest.approx([-8.5, 0.0], abs=0.5)
+    assert seen["apart"] < 0.1
+    assert seen["top"] == pytest.approx(8.0, abs=0.1)
+    assert seen["pitch_error"] < 1.5
+    assert seen["pitches"][0] > 10.0 and seen["pitches"][1] < -5.0
+    assert seen["under"][0] < -15 and abs(seen["under"][1]) < 0.1
+    assert seen["rolled_away"] < 0.05
+    assert seen["rolled_down"][0] < -5.0
+    assert len(seen["walked_m"]) >= 6
+    assert sum(walked > 5.0 for walked in seen["walked_m"]) >= len(seen["walked_m"]) - 1
+    assert seen["feet"] < 0.3
+    assert seen["crosswalks"] == 5
 
 
 def test_the_traffic_manager_drives(simulator):

@@ -30,7 +30,8 @@ for _ in range(300):
         here = walker.get_location()
         walked[k] += here.distance(starts[k])
         starts[k] = here
-result = {"walkers": len(walkers), "walked_m": [round(m, 1) for m in walked]}
+feet_m = [round(walker.get_location().z - walker.bounding_box.extent.z, 3) for walker, _ in walkers]
+result = {"walkers": len(walkers), "walked_m": [round(m, 1) for m in walked], "feet_m": feet_m}
 for walker, controller in walkers:
     controller.stop()
     controller.destroy()

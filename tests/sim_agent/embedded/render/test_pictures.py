@@ -9,7 +9,7 @@ import pytest
 
 from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.render import Camera, Renderer
-from sim_agent.embedded.scene import Light, Material, MeshBuilder, Mover, Tag, Weather
+from sim_agent.embedded.scene import LampSetting, Light, Material, MeshBuilder, Mover, Tag, Weather
 from tests.sim_agent.embedded.render.pixels import near_edges
 from tests.sim_agent.embedded.render.streets import EGO, MODELS, street_town, traffic
 
@@ -192,13 +192,36 @@ def test_street_lamps_can_be_put_out(renderer, town):
     camera = Camera(200, 120, 90.0, Pose(-20.0, 0.0, 1.6))
     before = renderer.render(camera, [], WEATHERS["night"], seed=0).bgra
     lamps = {int(number) for number in town.objects[town.materials == Material.STREET_LAMP]}
-    renderer.set_lamps_off(lamps)
+    renderer.set_lamps({lamp: LampSetting(on=False) for lamp in lamps})
     try:
         out = renderer.render(camera, [], WEATHERS["night"], seed=0).bgra
     finally:
-        renderer.set_lamps_off([])
+        renderer.set_lamps({})
     assert out[..., :3].mean() < before[..., :3].mean() - 5
     np.testing.assert_array_equal(renderer.render(camera, [], WEATHERS["night"], seed=0).bgra, before)
+
+
+def test_street_lamps_can_be_dimmed_and_coloured(renderer, town):
+    camera = Camera(200, 120, 90.0, Pose(-20.0, 0.0, 1.6))
+    lamps = {int(number) for number in town.objects[town.materials == Material.STREET_LAMP]}
+
+    def drawn(setting):
+        renderer.set_lamps({lamp: setting for lamp in lamps})
+        try:
+            return renderer.render(camera, [], WEATHERS["night"], seed=0).bgra[..., :3].astype(float)
+        finally:
+            renderer.set_lamps({})
+
+    usual, dim, strong = (drawn(LampSetting(power=power)) for power in (1.0, 0.3, 2.5))
+    np.testing.assert_array_equal(usual, drawn(LampSetting()))
+    assert dim.mean() + 2 < usual.mean() < strong.mean() - 2
+    for channel, colour in enumerate(((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))):
+        tinted = drawn(LampSetting(colour=colour))
+        others = [k for k in range(3) if k != channel]
+        assert tinted[..., channel].mean() > usual[..., channel].mean() - 8
+        assert (tinted[..., others].mean((0, 1)) < usual[..., others].mean((0, 1)) - 3).all()
+    nearly_dark = drawn(LampSetting(power=0.0))
+    assert nearly_dark.mean() < dim.mean()
 
 
 def test_weathers_differ_as_they_should(renderer):

@@ -4,9 +4,24 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from sim_agent.embedded.render import kernel, warm_up
+from sim_agent.embedded.render import (
+    Camera,
+    EventCamera,
+    Retina,
+    Strokes,
+    draw_strokes,
+    events,
+    flow,
+    optical_flow,
+    strokes,
+    warm_up,
+)
+from sim_agent.embedded.render.warm import compile_part
+from sim_agent.embedded.scene import Weather
+from tests.sim_agent.embedded.render.streets import EGO, traffic
 
 
 def test_the_second_time_nothing_is_said():
@@ -14,22 +29,6 @@ def test_the_second_time_nothing_is_said():
     said = []
     warm_up(said.append)
     assert said == []
-
-
-def test_the_cache_follows_numbas_own_setting(tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    folder = kernel._cache_folder()
-    assert folder.parent == tmp_path and folder.is_dir()
-    assert kernel._cache_folder() == folder
-
-
-def test_without_a_folder_to_write_in_the_temporary_one_serves(tmp_path, monkeypatch):
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(blocked / "below"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    monkeypatch.setattr(kernel.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert str(kernel._cache_folder()).startswith(str(tmp_path / "carla-unet-"))
 
 
 @pytest.mark.slow
@@ -45,3 +44,27 @@ def test_an_empty_cache_is_filled_with_progress_and_then_used(tmp_path):
     assert "compil" in said[0]
     assert said[1] == ""
     assert list(tmp_path.rglob("*.nbi"))
+
+
+def test_what_is_compiled_early_is_what_is_used(renderer):
+    compile_part("extras")
+    camera = Camera(40, 30, 90.0, EGO)
+    pictures = renderer.render(camera, traffic(), Weather(), seed=0)
+    line, point = (EGO.x_m + 9.0, 0.0, 0.0, EGO.x_m + 9.0, 3.0, 1.0, 0.1, 255.0, 0.0, 0.0, 0.0), (9.0,) * 8
+    draw_strokes(Strokes(np.array([line]), np.array([point]), ()), camera, pictures.depth_m, pictures.bgra)
+    car = traffic()[0]
+    optical_flow(pictures, camera, EGO._replace(x_m=1.0), {car.object_id: (EGO, car.pose)})
+    for deviation in (0.0, 0.1):
+        retina = Retina(EventCamera(positive_deviation=deviation))
+        for seed in range(2):
+            bgra = renderer.render(camera, traffic(), Weather(), seed=seed).bgra
+            retina.see(bgra, seed, np.random.default_rng(0))
+    for compiled in (
+        strokes._draw_lines,
+        strokes._draw_points,
+        flow._flow,
+        events._see,
+        events._count,
+        events._pass,
+    ):
+        assert len(compiled.signatures) == 1, compiled

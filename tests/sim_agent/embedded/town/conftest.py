@@ -3,12 +3,13 @@ from functools import lru_cache
 
 import pytest
 
-from sim_agent.embedded.town import Town, build_town
+from sim_agent.embedded.town import Town
+from sim_agent.embedded.town.build import put_together
 
 
 @lru_cache(maxsize=8)
 def _built(name: str) -> Town:
-    return build_town(name)
+    return put_together(name)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ import pytest
 
 from sim_agent.embedded.pose import rotation_matrix
 from sim_agent.embedded.scene import Material, Tag
-from sim_agent.embedded.town import TOWNS, build_town
+from sim_agent.embedded.town import TOWNS
+from sim_agent.embedded.town.build import put_together
 from sim_agent.embedded.town.network import draw_network
 from sim_agent.embedded.town.plan import plan_of
 
@@ -148,8 +149,8 @@ def test_towns_differ(town_of):
 
 DIGEST = """
 import hashlib, sys
-from sim_agent.embedded.town import build_town
-t = build_town(sys.argv[1], int(sys.argv[2]))
+from sim_agent.embedded.town.build import put_together
+t = put_together(sys.argv[1], int(sys.argv[2]))
 h = hashlib.sha256()
 for a in (t.mesh.vertices, t.mesh.normals, t.mesh.uvs, t.mesh.colours, t.mesh.triangles, t.mesh.tags, t.mesh.materials,
           t.mesh.objects):
@@ -180,6 +181,6 @@ def test_another_seed_is_another_town():
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40))
 def test_every_seed_gives_a_town(seed):
-    built = build_town(f"Seed{seed}")
+    built = put_together(f"Seed{seed}")
     assert len(built.spawn_points) >= 50
     assert 80_000 <= len(built.mesh.triangles) <= 300_000
