@@ -33,7 +33,7 @@ class DemoArguments:
     out: Path | None = None
     """Folder of all that is made. Default: demo, with --quick demo-quick."""
     quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Three minutes instead of twelve: to see that it works; the masks are poor."""
+    """Three minutes instead of eleven: to see that it works; the masks are poor."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Scale:
     """Of each stage on two cores at 2.5 GHz, measured."""
 
 
-FULL = Scale(12, 60, 40, ("--size", "s", "--set", "steps=600"), 400, (190.0, 45.0, 300.0, 20.0, 45.0))
-QUICK = Scale(3, 24, 12, ("--size", "xs", "--set", "steps=90"), 120, (60.0, 25.0, 45.0, 10.0, 25.0))
+FULL = Scale(16, 60, 40, ("--size", "s", "--set", "steps=900"), 400, (205.0, 20.0, 335.0, 15.0, 55.0))
+QUICK = Scale(3, 24, 12, ("--size", "xs", "--set", "steps=90"), 120, (50.0, 20.0, 45.0, 10.0, 30.0))
 _PICTURE = (448, 252)
 """Width and height recorded: what the network sees of it is smaller still."""
 

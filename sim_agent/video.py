@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import queue
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -152,12 +155,27 @@ class _Gif:
         )
 
 
+@contextlib.contextmanager
+def _stderr_away() -> Iterator[None]:
+    """For OpenCV, which tells of WebM's codec number there, whatever its log level, and means nothing by it."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 class _OpenCv:
     def __init__(self, path: Path, size: tuple[int, int], pictures_per_s: float):
         self._cv2: Any = _import_cv2(path.suffix)
         self._size = (size[0] // 2 * 2, size[1] // 2 * 2)  # these codecs take even sides only
         fourcc = self._cv2.VideoWriter_fourcc(*_CODECS[path.suffix])
-        self._writer = self._cv2.VideoWriter(str(path), fourcc, pictures_per_s, self._size)
+        with _stderr_away():
+            self._writer = self._cv2.VideoWriter(str(path), fourcc, pictures_per_s, self._size)
         self._pictures = 0
         if not self._writer.isOpened():
             raise VideoError(f"{path}: this OpenCV has no {_CODECS[path.suffix]} encoder; name a .gif file instead.")

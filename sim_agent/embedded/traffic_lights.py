@@ -41,6 +41,8 @@ class LightGroup:
     """Position in `_phases` of the phase whose turn it is."""
     _stage: SignalState = SignalState.GREEN
     _phases: list[int] = field(default_factory=list)
+    _lead: Light = field(init=False)
+    """The first light of that phase: its times count."""
 
     def __post_init__(self) -> None:
         self._phases = sorted({light.phase for light in self.lights})
@@ -51,12 +53,15 @@ class LightGroup:
         if self.frozen:
             return
         self.elapsed_s += dt_s
-        if self.elapsed_s + 1e-9 < self._limit_s():
+        stage, lead = self._stage, self._lead
+        green, yellow = stage == SignalState.GREEN, stage == SignalState.YELLOW
+        limit_s = lead.green_s if green else lead.yellow_s if yellow else lead.red_s
+        if self.elapsed_s + 1e-9 < limit_s:
             return
         self.elapsed_s = 0.0
-        if self._stage == SignalState.GREEN:
+        if green:
             self._stage = SignalState.YELLOW
-        elif self._stage == SignalState.YELLOW:
+        elif yellow:
             self._stage = SignalState.RED
         else:
             self._stage = SignalState.GREEN
@@ -93,16 +98,9 @@ class LightGroup:
         self._turn, self._stage, self.elapsed_s = turn % len(self._phases), stage, elapsed_s
         self._show()
 
-    def _current(self) -> list[Light]:
-        phase = self._phases[self._turn]
-        return [light for light in self.lights if light.phase == phase]
-
-    def _limit_s(self) -> float:
-        lead = self._current()[0]
-        return {SignalState.GREEN: lead.green_s, SignalState.YELLOW: lead.yellow_s}.get(self._stage, lead.red_s)
-
     def _show(self) -> None:
         phase = self._phases[self._turn]
+        self._lead = next(light for light in self.lights if light.phase == phase)
         for light in self.lights:
             light.state = self._stage if light.phase == phase else SignalState.RED
 
@@ -124,8 +122,11 @@ class TriggerBoxes:
 
     def containing(self, x_m: float, y_m: float) -> int:
         """The id of the box around a point, the one with the nearest centre of several, or 0."""
+        footprints = self._cells.get((int(x_m // _CELL_M), int(y_m // _CELL_M)))
+        if footprints is None:
+            return 0
         found, nearest = 0, math.inf
-        for key, x, y, cos, sin, half_length, half_width in self._cells.get((_cell(x_m), _cell(y_m)), ()):
+        for key, x, y, cos, sin, half_length, half_width in footprints:
             dx, dy = x_m - x, y_m - y
             if abs(dx * cos + dy * sin) <= half_length and abs(dy * cos - dx * sin) <= half_width:
                 distance = dx * dx + dy * dy

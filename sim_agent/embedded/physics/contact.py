@@ -37,7 +37,7 @@ WORST_MARGIN_M = 3.0
 
 FREE_PLACE, STATIC_WORLD = -1, -2
 
-_jit = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
+_jit = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy", no_cfunc_wrapper=True)
 
 
 @_jit

@@ -19,7 +19,7 @@ LEVEL_M = 1.0
 CYCLE_TRACK_M = 0.3
 
 Heights = npt.NDArray[np.float32]
-_jit = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
+_jit = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy", no_cfunc_wrapper=True)
 
 
 class HeightField:

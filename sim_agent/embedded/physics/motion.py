@@ -49,7 +49,7 @@ SLIDING = 0.6
 CREEP = 1e-6
 """m/s below which a brake holds like a very stiff damper."""
 
-_jit = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
+_jit = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy", no_cfunc_wrapper=True)
 
 
 @_jit

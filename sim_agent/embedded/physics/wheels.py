@@ -16,7 +16,7 @@ from sim_agent.embedded.physics.state import wheel_steer_deg
 TELEPORT_M = 5.0
 """What comes farther than this in one step was put there and has not rolled."""
 
-_jit = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
+_jit = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy", no_cfunc_wrapper=True)
 
 
 class WheelTurn(NamedTuple):
