@@ -114,7 +114,7 @@ def _found(path: Path, step: int | None) -> Found | None:
             return None
         files = [(file.name, file.stat()) for file in sorted(path.iterdir()) if file.is_file()]
     except OSError:
-        return None  # removed while we looked: Ray keeps only the newest checkpoints
+        return None  # removed while we looked: a run keeps only its newest checkpoints
     return Found(path, step, tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in files))
 
 

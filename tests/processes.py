@@ -19,9 +19,9 @@ class CommandLine:
         self.mark = f"carla-unet-test-{uuid.uuid4()}"
         self.env = os.environ | {"CARLA_UNET_TEST": self.mark, "PYTHONPATH": str(ROOT)}
 
-    def start(self, *arguments):
+    def start(self, *arguments, program=ROOT / "launch.py"):
         return subprocess.Popen(
-            [sys.executable, str(ROOT / "launch.py"), *map(str, arguments)],
+            [sys.executable, str(program), *map(str, arguments)],
             cwd=self.folder,
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -30,8 +30,8 @@ class CommandLine:
             text=True,
         )
 
-    def run(self, *arguments, timeout_s=900):
-        process = self.start(*arguments)
+    def run(self, *arguments, timeout_s=900, program=ROOT / "launch.py"):
+        process = self.start(*arguments, program=program)
         try:
             out, err = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:

@@ -6,7 +6,7 @@ A checkpoint is a model artifact (its weights are the averaged ones) plus
     state.json          step, what the run is (`identity`), optimizer groups, best score
     metrics.jsonl       every line of the run up to this step
 
-    RUN/attempt-001/step_00000400/   attempt: one start of the driver; Ray Train writes below it
+    RUN/attempt-001/step_00000400-1/   attempt: one start of the driver; after the step, the start of its workers
 
 Ray's own record of checkpoints is not asked: a returned `report` is no commit (up to one checkpoint is forgotten when a
 worker dies, measured), and a damaged record ends a run. What lies on disk and matches its manifest counts, newest first.
@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from trainer.manifest import check_manifest, read_json, write_json, write_manife
 from trainer.model_dir import CARD, WEIGHTS, ModelInfo, fill_model
 
 STATE_TENSORS, STATE, METRICS = "state.safetensors", "state.json", "metrics.jsonl"
-_NAME = re.compile(r"step_(\d{8})$")
+_NAME = re.compile(r"step_(\d{8})(?:-(\d+))?$")
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,16 @@ class TrainingState:
     """`Optimizer.state_dict()`."""
 
 
-def directory_name(step: int) -> str:
-    """`step_00000400`."""
-    return f"step_{step:08d}"
+def directory_name(step: int, start: int = 1) -> str:
+    """`step_00000400-1`; start: how often the workers of this attempt had been started."""
+    return f"step_{step:08d}-{start}"
 
 
-def save(folder: Path, state: TrainingState, info: ModelInfo, metrics: Path) -> None:
-    """Fill an empty folder with a checkpoint; its manifest is written last."""
+def save(folder: Path, state: TrainingState, info: ModelInfo, metrics: Path, metrics_bytes: int | None = None) -> None:
+    """Fill an empty folder with a checkpoint; its manifest is written last.
+
+    metrics_bytes: how much of `metrics` belongs to the state, where the file is still growing; None for all.
+    """
     tensors = {f"weights.{k}": v for k, v in state.weights.items()} | {f"best.{k}": v for k, v in state.best.items()}
     numbers: dict[str, Any] = {}
     for index, values in state.optimizer["state"].items():
@@ -75,7 +78,7 @@ def save(folder: Path, state: TrainingState, info: ModelInfo, metrics: Path) -> 
                 numbers[f"{index}.{key}"] = value
     save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, folder / STATE_TENSORS)
     fill_model(folder, state.average, info)
-    shutil.copyfile(metrics, folder / METRICS)
+    (folder / METRICS).write_bytes(metrics.read_bytes()[:metrics_bytes])
     groups = [
         {k: list(v) if isinstance(v, tuple) else v for k, v in g.items()} for g in state.optimizer["param_groups"]
     ]
@@ -116,17 +119,21 @@ def load(checkpoint: Checkpoint) -> TrainingState:
 
 
 def every(run: Path) -> list[Checkpoint]:
-    """All checkpoint folders of a run, newest step first, whole or not."""
+    """All checkpoint folders of a run, newest first, whole or not."""
     found = []
     for path in run.glob("attempt-*/step_*"):
         match = _NAME.search(path.name)
         if match and path.is_dir():
-            found.append(Checkpoint(path, int(match[1])))
-    return sorted(found, key=lambda c: (c.step, c.path.parent.name), reverse=True)
+            found.append((int(match[1]), path.parent.name, int(match[2] or 0), path))
+    return [Checkpoint(path, step) for step, _, _, path in sorted(found, reverse=True)]
 
 
 def newest(run: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest whole checkpoint of a run, and a sentence for each newer one that is not whole."""
+    """The newest whole checkpoint of a run, and a sentence for each newer one that is not whole.
+
+    Raises:
+        TrainingError: there are checkpoints and none is whole; a run never starts again from step 0 unasked.
+    """
     skipped = []
     for checkpoint in every(run):
         try:
@@ -135,20 +142,26 @@ def newest(run: Path) -> tuple[Checkpoint | None, list[str]]:
             skipped.append(str(error))
         else:
             return checkpoint, skipped
-    return None, skipped
+    if skipped:
+        raise TrainingError(
+            f"run {run.name!r} in {run.parent} can't be resumed: none of its {len(skipped)} checkpoint(s) is whole, and "
+            f"the newest says: {skipped[0]} Put a whole one back, or choose another --run name."
+        )
+    return None, []
 
 
-def prune_earlier_attempts(run: Path, attempt: str, keep: int) -> None:
-    """Remove checkpoints of earlier attempts once the present one has `keep` newer whole ones.
+def prune(run: Path, written: Sequence[Path], keep: int) -> None:
+    """Remove the checkpoints that are older than the last `keep` of `written`, whoever wrote them.
 
-    Within an attempt Ray keeps the newest. Nothing is removed that a fallback could still need.
+    written: what the present workers committed, oldest first. Before there are `keep` of them nothing is removed: a
+    fallback could still need it.
     """
-    mine = [c for c in every(run) if c.path.parent.name == attempt and (c.path / "manifest.json").is_file()]
-    if len(mine) < keep:
+    kept = written[-keep:]
+    if len(kept) < keep:
         return
-    oldest_kept = min(c.step for c in mine[:keep])
+    oldest_step = min(_step_of(path) for path in kept)
     for checkpoint in every(run):
-        if checkpoint.path.parent.name != attempt and checkpoint.step < oldest_kept:
+        if checkpoint.step < oldest_step:
             shutil.rmtree(checkpoint.path)
 
 
@@ -173,6 +186,12 @@ def refuse_other(saved: Mapping[str, Any], wanted: Mapping[str, Any], run: Path)
             f"run {run.name!r} in {run.parent} was started differently: {shown}{more}; go on with what it was started "
             "with, or choose another --run name."
         )
+
+
+def _step_of(path: Path) -> int:
+    match = _NAME.search(path.name)
+    assert match, path
+    return int(match[1])
 
 
 def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

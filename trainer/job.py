@@ -12,64 +12,38 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import statistics
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from trainer import checkpoint
 from trainer.dataset.lock import locked
 from trainer.dataset.packed import Packed, pack
-from trainer.dataset.source import Source
 from trainer.dataset.split import Split, split_sources
 from trainer.errors import TrainingError, UserError
 from trainer.hardware import available_cpus
+from trainer.interrupts import Interrupts
 from trainer.labels import load_class_list
 from trainer.local_ray import LocalRay
 from trainer.losses import class_weights
 from trainer.manifest import write_json
 from trainer.model_dir import ModelInfo, Preprocessing, save_model, versions
+from trainer.preflight import alive_nodes, check_nodes
 from trainer.progress import MetricsTail, ProgressView, TensorBoard
-from trainer.recipe import TrainConfig, resolve
+from trainer.pulse import PulseWatch
+from trainer.recipe import resolve
+from trainer.request import TrainRequest, Workers, check_workers
 from trainer.unet import load_preset
 
 SUMMARY = "summary.json"
-MAX_FAILURES = 3
 _POLL_S = 0.5
-_WORKER_ENV = {
-    # glibc would give big activation buffers back to the system and fault them in again at every step: with these,
-    # training was 7 to 10 % faster (measured; names are glibc's).
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "17179869184",
-    "MALLOC_TOP_PAD_": "268435456",
-}
-
-
-@dataclass(frozen=True)
-class TrainRequest:
-    """What the command line asks for."""
-
-    sources: tuple[Source, ...]
-    run: str
-    storage: Path
-    config: TrainConfig
-    workers: int | None = None
-    """None: two, or one where there is a single core; on GPUs as many as there are."""
-    threads: int = 1
-    """Per worker. One thread a worker and one worker a core is the fastest on a CPU (measured)."""
-    use_gpu: bool = False
-    fresh: bool = False
-    val: tuple[Source, ...] = ()
-    cache: Path | None = None
-    started_s: float = 0.0
-    """time.time() when the command was given."""
-    quiet: bool = False
+_TELL_S = 30.0
+"""Workers need some time to start: only then their absence is worth a line."""
 
 
 def run_training(request: TrainRequest, local_ray: LocalRay) -> dict[str, Any]:
@@ -83,17 +57,17 @@ def run_training(request: TrainRequest, local_ray: LocalRay) -> dict[str, Any]:
         UserError: anything that the user can mend, most of it before Ray is started.
         KeyboardInterrupt: SIGINT or SIGTERM came; the state is committed, the same command goes on.
     """
-    workers = _check_resources(request)
+    workers = check_workers(request)
     run = _run_folder(request)
     busy = f"{run}: another process trains this run right now; wait for it, or choose another --run name."
     with locked(run / ".lock", timeout_s=0, busy=busy):
-        return _Driver(request, run, workers, local_ray).train()
+        return Driver(request, run, workers, local_ray).train()
 
 
-class _Driver:
+class Driver:
     """One start of the driver on a locked run folder."""
 
-    def __init__(self, request: TrainRequest, run: Path, workers: int, local_ray: LocalRay):
+    def __init__(self, request: TrainRequest, run: Path, workers: Workers, local_ray: LocalRay | None):
         self.request, self.run, self.workers, self.local_ray = request, run, workers, local_ray
         self.classes = load_class_list(request.config.classes)
         self.split: Split = split_sources(
@@ -108,10 +82,20 @@ class _Driver:
         self.recipe = resolve(
             request.config, preset, len(self.split.train), source.read_rgb(ref).shape[:2], len(self.classes)
         )
-        if self.recipe.batch % workers:
+        if request.config.deterministic:
+            if workers.most > request.config.shards:
+                raise TrainingError(
+                    f"{workers.most} workers can't share {request.config.shards} virtual shards; lower --workers, or set "
+                    "`shards` for a new run."
+                )
+        elif not workers.elastic and self.recipe.batch % workers.most:
             raise TrainingError(
                 f"batch: {self.recipe.batch} pictures can't be shared equally by {workers} workers; "
                 "choose a batch that is a multiple of --workers."
+            )
+        elif self.recipe.batch < workers.most:
+            raise TrainingError(
+                f"batch: {self.recipe.batch} pictures are fewer than {workers.most} workers; choose a larger batch."
             )
         sources = [
             {
@@ -130,12 +114,15 @@ class _Driver:
             "train_frames": len(self.split.train),
             "val_frames": len(self.split.val),
         }
-        self.identity = {
+        self.identity: dict[str, Any] = {
             "data": {str(s["name"]): s["fingerprint"] for s in sources}
             | {"train_frames": len(self.split.train), "val_frames": len(self.split.val)},
             "classes": list(self.classes.names),
             "recipe": self.recipe.identity(),
         }
+        if request.config.deterministic:
+            # Whose change is another order of sums, or another arithmetic.
+            self.identity |= {"threads": request.threads, "device": "GPU" if request.use_gpu else "CPU"}
 
     def train(self) -> dict[str, Any]:
         """The whole job; see run_training."""
@@ -153,18 +140,22 @@ class _Driver:
             self.request.run, self.recipe.steps, self.recipe.batch, start_step, quiet=self.request.quiet
         )
         with view:
-            self._introduce(view, found, skipped)
+            self.introduce(view, found, skipped, self.run)
             self._write_config()
-            with _Interrupts() as interrupts:
+            with Interrupts() as interrupts:
                 train, val = self._prepare(view)
+                if self.request.address or len(alive_nodes()) > 1:
+                    nodes = check_nodes([self.run, self.cache()])
+                    view.say(f"{nodes} node(s): the same versions, and all share {self.run} and {self.cache()}")
                 interrupts.install()  # Ray's start has put a handler of its own, in C++, in the place of ours
-                job = self._job(train, val)
+                job = self.make_job(train, val)
                 outcome = self._fit(job, view, interrupts)
             return self._finish(job, outcome, view)
 
     # before
 
-    def _introduce(self, view: ProgressView, found: checkpoint.Checkpoint | None, skipped: list[str]) -> None:
+    def introduce(self, view: ProgressView, found: checkpoint.Checkpoint | None, skipped: list[str], run: Path) -> None:
+        """Say what is to be done, with the reasons of each choice."""
         recipe = self.recipe
         view.say(
             f"data: {len(self.split.train)} pictures to train on, {len(self.split.val)} held out; {self.split.rule}"
@@ -173,13 +164,25 @@ class _Driver:
         for key, value, why in recipe.reasons:
             view.say(f"  {key:<{width}}  {value}  ({why})")
         device = "GPU" if self.request.use_gpu else "CPU"
-        view.say(f"workers: {self.workers} x {self.request.threads} thread(s), {device}; run folder {self.run}")
+        view.say(f"workers: {self.workers} x {self.request.threads} thread(s), {device}; run folder {run}")
+        view.say(f"guarantee: {self._guarantee()}")
         cores = available_cpus()
-        if not self.request.use_gpu and self.workers * self.request.threads < cores:
+        if not self.request.use_gpu and self.workers.most * self.request.threads < cores:
             view.say(f"  {cores} cores are free to use: --workers {cores} uses them all")
         for sentence in skipped:
             view.say(f"passed over: {sentence}")
         view.say(f"resuming from step {found.step} of {found.path}" if found else "fresh run")
+
+    def _guarantee(self) -> str:
+        threads, config = f"{self.request.threads} thread(s) each", self.recipe.config
+        same = "after any kill or stop the same command ends with the same weights, bit for bit,"
+        if config.deterministic:
+            return f"{same} on any number of workers from 1 to {config.shards}, {threads}"
+        count = "as long as their number stays the same" if self.workers.elastic else f"on {self.workers} worker(s)"
+        return (
+            f"{same} {count}, {threads}; another number sees the same pictures and adds in another order (--deterministic: "
+            "the same bits)"
+        )
 
     def _write_config(self) -> None:
         write_json(
@@ -188,7 +191,7 @@ class _Driver:
                 "run": self.request.run,
                 "identity": self.identity,
                 "data": self.data,
-                "workers": self.workers,
+                "workers": str(self.workers),
                 "threads": self.request.threads,
                 "choices": [list(r) for r in self.recipe.reasons],
                 "versions": versions(),
@@ -203,25 +206,31 @@ class _Driver:
 
         def work() -> None:
             try:
-                result.append((self._pack(self.split.train), self._pack(self.split.val)))
+                result.append((self.pack(self.split.train), self.pack(self.split.val)))
             except BaseException as error:  # handed to the main thread, which raises it
                 errors.append(error)
 
         packing = threading.Thread(target=work, name="pack")
         packing.start()
         try:
-            self.local_ray.wait()
+            if self.local_ray is not None:
+                self.local_ray.wait()
         finally:
             packing.join()
         if errors:
             raise errors[0]
         return result[0]
 
-    def _pack(self, pairs: Any) -> Packed:
-        cache = (self.request.cache or self.request.storage / "cache").absolute()  # workers run elsewhere
-        return pack(pairs, self.recipe.stored, self.classes, cache, resize=self.recipe.config.resize)
+    def cache(self) -> Path:
+        """Folder of the packed caches."""
+        return (self.request.cache or self.request.storage / "cache").absolute()  # workers run elsewhere
 
-    def _job(self, train: Packed, val: Packed) -> Any:
+    def pack(self, pairs: Any) -> Packed:
+        """The packed cache of these (source, frame) pairs."""
+        return pack(pairs, self.recipe.stored, self.classes, self.cache(), resize=self.recipe.config.resize)
+
+    def make_job(self, train: Packed, val: Packed) -> Any:
+        """A new attempt in the run folder, and the `trainer.loop.Job` that tells the workers of it."""
         from trainer.loop import Job
 
         try:
@@ -257,16 +266,18 @@ class _Driver:
 
     # during
 
-    def _fit(self, job: Any, view: ProgressView, interrupts: _Interrupts) -> dict[str, Any]:
+    def _fit(self, job: Any, view: ProgressView, interrupts: Interrupts) -> dict[str, Any]:
         """Run the Ray Train job in a thread; this one shows progress and minds signals."""
-        from trainer.loop import OUTCOME, STOP
+        from trainer.loop import OUTCOME, PULSE, STARTS, STOP
+        from trainer.ray_job import fit as fit_with_ray
+        from trainer.ray_job import shortage
 
         view.phase("starting workers")
         failure: list[BaseException] = []
 
         def work() -> None:
             try:
-                _fit_with_ray(job, self.workers, self.request)
+                fit_with_ray(job, self.workers, self.request)
             except BaseException as error:  # looked at below, in the main thread
                 failure.append(error)
 
@@ -276,8 +287,9 @@ class _Driver:
         board: TensorBoard | None = None
         fit = threading.Thread(target=work, name="fit", daemon=True)
         fit.start()
-        asked = False
+        asked = told = False
         shown = -1
+        starts, pulse = MetricsTail(job.folder / STARTS), PulseWatch(job.folder / PULSE)
         try:
             while True:
                 ended = not fit.is_alive()
@@ -289,8 +301,22 @@ class _Driver:
                         board = board or TensorBoard(self.run / "tensorboard")
                         board.line(line)
                         view.line(line)
+                for start in starts.new_lines():
+                    view.say(f"{start['workers']} worker(s) at work from step {start['step']}")
+                    told = False
                 if ended:
                     break
+                silent_s = pulse.silent_s()
+                if silent_s > self.request.wait_s:
+                    raise TrainingError(
+                        f"no worker was running for {silent_s:.0f} s: {shortage(self.workers, self.request)}; add nodes, "
+                        "lower --workers, or give --wait more seconds. The same command resumes."
+                    )
+                if silent_s > _TELL_S and not told:
+                    told = True
+                    view.say(
+                        f"waiting for workers, up to {self.request.wait_s:g} s: {shortage(self.workers, self.request)}"
+                    )
                 if interrupts.count and not asked:
                     asked = True
                     view.say("stopping: the step in progress is finished and saved; again to stop at once.")
@@ -335,6 +361,8 @@ class _Driver:
                 f"the loss is no longer a number at step {outcome['step']}; the batch is in {outcome['batch']}. Look at "
                 "it, lower learning_rate, and start another --run."
             )
+        if outcome["state"] == "unwritable":
+            raise TrainingError(f"run {self.request.run!r} ended at step {outcome['step']}: {outcome['why']}.")
         if outcome["state"] == "stopped":
             view.say(f"stopped at step {outcome['step']} of {self.recipe.steps}, saved; the same command goes on.")
             raise KeyboardInterrupt
@@ -347,7 +375,8 @@ class _Driver:
         model = save_model(self.run / "model", state.best or state.average, info)
         lines = [json.loads(line) for line in (self.run / checkpoint.METRICS).read_text().splitlines()]
         rates = [line["pictures_per_s"] for line in lines if line["kind"] == "train"]
-        first = json.loads((job.folder / FIRST_STEP).read_text(encoding="utf-8"))
+        # Of the last attempt that made a step: one that found the last checkpoint there has made none.
+        first = json.loads(max(self.run.glob(f"attempt-*/{FIRST_STEP}")).read_text(encoding="utf-8"))
         summary = {
             "state": "finished",
             "steps": self.recipe.steps,
@@ -360,66 +389,6 @@ class _Driver:
         shown = "not scored" if score["miou"] is None else f"mIoU {score['miou']:.3f} on the held-out pictures"
         view.say(f"finished: {self.recipe.steps} steps, {shown} at step {score['step']}; model in {model}")
         return summary
-
-
-def _fit_with_ray(job: Any, workers: int, request: TrainRequest) -> None:
-    import ray.train
-    from ray.train.torch import TorchConfig, TorchTrainer
-
-    from trainer.loop import train_worker
-
-    class LocalTrainer(TorchTrainer):
-        """Without the two actors that this job has no work for: each is a process that imports Ray Train (3 s of a core)."""
-
-        def _create_default_callbacks(self) -> list[Any]:
-            unneeded = {
-                "DatasetsCallback",  # pictures come from the packed cache, not from Ray Data
-                "PlacementGroupCleanerCallback",  # this Ray ends with the command, and its placement groups with it
-            }
-            return [c for c in super()._create_default_callbacks() if type(c).__name__ not in unneeded]
-
-    trainer = LocalTrainer(
-        train_worker,
-        train_loop_config={"job": job},
-        torch_config=TorchConfig(timeout_s=300),
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=workers,
-            use_gpu=request.use_gpu,
-            resources_per_worker={"CPU": request.threads} | ({"GPU": 1} if request.use_gpu else {}),
-        ),
-        run_config=ray.train.RunConfig(
-            # A record of its own for each start: Ray never reads an old one, damaged or not; we resume by manifest.
-            name=job.attempt,
-            storage_path=str(job.run),
-            failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES, controller_failure_limit=MAX_FAILURES),
-            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
-            worker_runtime_env={"env_vars": {} if request.use_gpu else _WORKER_ENV},
-            logging_config=ray.train.LoggingConfig(log_level="ERROR"),
-        ),
-    )
-    trainer.fit()
-
-
-def _check_resources(request: TrainRequest) -> int:
-    """How many workers; raises TrainingError with both numbers when they don't fit this machine."""
-    cpus = available_cpus()
-    if request.use_gpu:
-        import torch
-
-        gpus = torch.cuda.device_count()
-        workers = request.workers or max(1, gpus)
-        if workers > gpus:
-            raise TrainingError(
-                f"{workers} workers with a GPU each were asked for, this machine has {gpus}; lower --workers."
-            )
-        return workers
-    workers = request.workers or min(2, cpus)
-    if workers * request.threads > cpus:
-        raise TrainingError(
-            f"{workers} workers x {request.threads} thread(s) need {workers * request.threads} cores, this machine has "
-            f"{cpus}; lower --workers or --threads."
-        )
-    return workers
 
 
 def _run_folder(request: TrainRequest) -> Path:
@@ -447,29 +416,3 @@ def _notes(folder: Path) -> Iterator[str]:
     file = folder / "notes.txt"
     if file.is_file():
         yield from file.read_text(encoding="utf-8").splitlines()
-
-
-class _Interrupts:
-    """Counts SIGINT and SIGTERM instead of dying by them; gives the handlers back on exit."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
-
-    def __enter__(self) -> _Interrupts:
-        self.install()
-        return self
-
-    def install(self) -> None:
-        """Take the signals, or take them back."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                before = signal.signal(number, self._note)
-                self._before.setdefault(number, before)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1

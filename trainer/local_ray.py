@@ -1,23 +1,29 @@
-"""A Ray on this machine for one command: started in the background, quiet, fenced by a token, ended with the command."""
+"""The Ray of one command: one of its own on this machine, quiet, fenced by a token, ended with it; or a cluster's."""
 
 from __future__ import annotations
 
 import logging
 import os
 import secrets
+import socket
 import sys
 import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import trainer
+from trainer.errors import TrainingError, UsageError
 from trainer.hardware import available_cpus
 
+CONNECT_S = 10.0
 _ENVIRONMENT = {
     # A returned report is committed at the controller's next poll (2 s by default).
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "120",
+    # For room, not for the processes: after the loss of a node Ray asks for as many workers as before, and waits so long
+    # before an elastic run takes fewer. How long a run waits in all is the driver's to say (trainer/pulse.py).
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     # Nobody takes this machine away from itself: one actor less to start (3 s of a core).
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
@@ -41,11 +47,12 @@ def prepare_ray() -> None:
 class LocalRay:
     """`with LocalRay(cpus) as local:` starts Ray side by side with what follows; `local.wait()` before it is used.
 
-    A Ray that runs in this process already is used as it is, and left running.
+    A Ray that runs in this process already is used as it is, and left running. `address`: a cluster's (HOST:PORT of its
+    GCS, or auto); its nodes get this package as it is here, and must have what it imports.
     """
 
-    def __init__(self, cpus: int):
-        self.cpus = max(cpus, available_cpus())
+    def __init__(self, cpus: int, address: str | None = None):
+        self.cpus, self.address = max(cpus, available_cpus()), address
         self._ready, self._end = threading.Event(), threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._live, name="local Ray")
@@ -79,21 +86,60 @@ class LocalRay:
                 return
             # Off the main thread Ray sets no handler in Python, and warns of it; the driver minds signals itself.
             logging.getLogger("ray").setLevel(logging.ERROR)
-            ray.init(
-                num_cpus=self.cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level="ERROR",
-                object_store_memory=100 * 1024 * 1024,
-            )
+            ray.init(log_to_driver=False, logging_level="ERROR", **self._place())
             self._coordinator = _start_coordinator()
             self._ready.set()
             self._end.wait()
             ray.shutdown()
+        except (ConnectionError, RuntimeError, TimeoutError) as error:
+            self._error = _unreachable(self.address, error) if self.address else error
         except BaseException as error:  # raised by wait(), in the thread that needs Ray
             self._error = error
         finally:
             self._ready.set()
+
+    def _place(self) -> dict[str, Any]:
+        if self.address:
+            return {"address": self.address, "runtime_env": {"py_modules": [str(Path(trainer.__file__).parent)]}}
+        return {
+            "address": "local",  # without it Ray joins whatever cluster was started on this machine
+            "num_cpus": self.cpus,
+            "include_dashboard": False,
+            "object_store_memory": 100 * 1024 * 1024,
+        }
+
+
+def check_address(address: str) -> None:
+    """Raise where nothing answers at once: Ray itself tries for minutes, deaf to Ctrl-C.
+
+    Raises:
+        UsageError: neither HOST:PORT nor auto.
+        TrainingError: nothing listens there.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError(
+            f"--address {address!r}: expected HOST:PORT of a cluster's GCS, such as 10.0.0.5:6379, or auto."
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise TrainingError(
+            f"--address {address}: nothing answers there ({error}); check host and port, that the cluster is up and that no "
+            "firewall is between."
+        ) from None
+
+
+def _unreachable(address: str, error: Exception) -> TrainingError:
+    import ray
+
+    why = str(error).strip().splitlines()[0]
+    return TrainingError(
+        f"--address {address}: no use of a Ray cluster there ({why}); check host and port, that no firewall is between, "
+        f"that it runs Ray {ray.__version__} as here, and RAY_AUTH_MODE and the token."
+    )
 
 
 def _start_coordinator() -> Any:

@@ -2,7 +2,8 @@
 
 Every step is a function of (state before it, step number): the pictures and their augmentation are drawn from the step,
 and torch's generator (dropout) is seeded from it. So a run that was killed and resumed ends with the same weights, bit
-for bit, as one that was not, on as many workers and threads.
+for bit, as one that was not, on as many workers and threads; in deterministic mode (trainer/ordered.py) on any number of
+workers.
 """
 
 from __future__ import annotations
@@ -11,39 +12,42 @@ import contextlib
 import dataclasses
 import json
 import math
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray.train
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer import augment, checkpoint
-from trainer.dataset.packed import Packed, open_packed
+from trainer.commit import Committer, next_start
+from trainer.dataset.packed import open_packed
 from trainer.dataset.sampler import Sampler
-from trainer.enlarge import labels_at
 from trainer.hardware import bf16_pays
 from trainer.losses import segmentation_loss
 from trainer.manifest import write_json
-from trainer.metrics import Score
 from trainer.model_dir import ModelInfo
+from trainer.optimizer import align_memory, learning_rate, make_optimizer
+from trainer.ordered import OrderedGradients
+from trainer.pulse import Pulse
 from trainer.recipe import Recipe
 from trainer.unet import UNet
+from trainer.validation import validate
 
 OUTCOME = "outcome.json"
 FIRST_STEP = "first_step.json"
 STOP = "stop"
-_VALIDATION_BATCH = 4
+STARTS = "starts.jsonl"
+PULSE = "pulse"
+Part = tuple[Tensor, Tensor]
+"""Pictures and labels of one part of a global batch."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,12 @@ def train_worker(config: dict[str, Job]) -> None:
     context = ray.train.get_context()
     torch.set_num_threads(job.threads)
     device = ray.train.torch.get_device()
-    worker = _Worker(job, context.get_world_rank(), context.get_world_size(), device)
-    worker.run()
+    rank = context.get_world_rank()
+    with Pulse(job.folder / PULSE) if rank == 0 else contextlib.nullcontext():
+        Worker(job, rank, context.get_world_size(), device).run()
 
 
-class _Worker:
+class Worker:
     """The state of one rank between steps."""
 
     def __init__(self, job: Job, rank: int, workers: int, device: torch.device):
@@ -92,24 +97,34 @@ class _Worker:
         recipe, config = job.recipe, job.recipe.config
         self.train, self.val = open_packed(job.train_cache), open_packed(job.val_cache)
         self.sampler = Sampler(config.seed, len(self.train.keys), recipe.batch)
+        self.parts = [(rank, workers)]
+        """This worker's parts of a global batch, as (which, of how many); each is one forward and backward."""
         self.class_weights = torch.tensor(job.class_weights, device=device)
         precision = config.precision
         if precision == "auto":
-            precision = self._agree("bf16" if bf16_pays(device) else "fp32")
+            precision = self.agree("bf16" if bf16_pays(device) else "fp32")
         self.autocast = precision == "bf16"
 
         torch.manual_seed(config.seed)
         net = UNet(recipe.network).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net: UNet = net
-        self.optimizer = _optimizer(net, recipe, device)
+        self.optimizer = make_optimizer(net, recipe)
         self.average = {k: v.clone() for k, v in net.state_dict().items()}
         self.best: dict[str, Tensor] = {}
         self.best_score: dict[str, Any] = {}
         self.metrics = job.run / checkpoint.METRICS
+        self.committer: Committer | None = None
         self.step = 0
         self._resume()
         self.model: nn.Module = net
-        if workers > 1:
+        self.ordered: OrderedGradients | None = None
+        if config.deterministic:
+            self.ordered = OrderedGradients(net, rank, workers, config.shards)
+            self.parts = [(shard, config.shards) for shard in self.ordered.mine]
+            if device.type == "cuda":
+                torch.use_deterministic_algorithms(True)
+                torch.backends.cudnn.benchmark = False
+        elif workers > 1:
             ids = [device] if device.type == "cuda" else None
             self.model = DistributedDataParallel(net, device_ids=ids, gradient_as_bucket_view=True)
         self.validator = UNet(recipe.network).to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
@@ -120,12 +135,12 @@ class _Worker:
         sums = torch.zeros(2, device=self.device)
         saved_at, logged_at, seen = time.monotonic(), time.monotonic(), 0
         last_score: dict[str, Any] = {}
-        with self._batches() as batches:
+        with self.batches() as batches:
             while self.step < recipe.steps:
-                pictures, labels = next(batches)
-                result = self._train_step(pictures, labels)
+                parts = next(batches)
+                result = self.train_step(parts)
                 if result is None:
-                    self._stop_for_nonfinite(pictures, labels)
+                    self._stop_for_nonfinite(parts)
                     return
                 sums += result
                 seen += 1
@@ -138,37 +153,49 @@ class _Worker:
                     sums.zero_()
                     seen = 0
                 if self.step % recipe.validate_every == 0 or self.step == recipe.steps:
-                    last_score = self._validate()
+                    last_score = self.validate()
                 if not log:
                     continue
                 done = self.step == recipe.steps
-                stop, due = self._agree(
-                    ((job.folder / STOP).exists(), time.monotonic() - saved_at > recipe.config.checkpoint_s)
+                stop, due, unwritable = self.agree(
+                    (
+                        (job.folder / STOP).exists(),
+                        time.monotonic() - saved_at > recipe.config.checkpoint_s,
+                        self.committer is not None and self.committer.exhausted is not None,
+                    )
                 )
+                if unwritable:
+                    break
                 if done or stop or due:
-                    self._checkpoint(last_score)
+                    self._checkpoint(last_score, last=done or stop)
                     saved_at = time.monotonic()
-                if stop and not done:
-                    self._outcome("stopped")
-                    return
+                if stop:
+                    break
                 logged_at = time.monotonic()
-        self._outcome("finished")
+        if self.committer is not None:
+            if self.committer.exhausted is not None:
+                self._outcome("unwritable", why=self.committer.exhausted)
+            else:
+                self._outcome("finished" if self.step == recipe.steps else "stopped")
 
     # one step
 
-    def _train_step(self, pictures: Tensor, labels: Tensor) -> Tensor | None:
-        """One optimizer step; (2,) loss and accuracy of this worker's pictures, or None when it is not a number."""
-        recipe, config = self.job.recipe, self.job.recipe.config
-        torch.manual_seed(config.seed * 1_000_003 + self.step * 1009 + self.rank)
+    def train_step(self, parts: list[Part]) -> Tensor | None:
+        """One optimizer step; (2,) loss and accuracy, or None when it is not a number.
+
+        The figures are of this worker's pictures, in deterministic mode of the global batch.
+        """
+        config = self.job.recipe.config
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, self.step)
+            group["lr"] = learning_rate(self.job.recipe, self.step)
         self.model.train()
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
-            logits = self.model(pictures)
-        loss, accuracy = segmentation_loss(logits, labels, self.class_weights, config.dice)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        # DDP has averaged the gradients, so all workers see the same norm and decide alike.
+        if self.ordered is not None:
+            mine = self.ordered.mine
+            figures = self.ordered.step(lambda shard: self._backward(shard, parts[shard - mine.start]))
+        else:
+            figures = torch.stack(self._backward(self.rank, parts[0], self.sampler.weight(self.rank, self.workers)))
+        # All workers hold the same gradients, so they see the same norm and decide alike.
         limit = config.clip_norm or math.inf
         norm = nn.utils.clip_grad_norm_(self.net.parameters(), limit)
         if not torch.isfinite(norm):
@@ -176,7 +203,20 @@ class _Worker:
         self.optimizer.step()
         if self.rank == 0:
             self._update_average(config.ema)
-        return torch.stack([loss.detach(), accuracy])
+        return figures
+
+    def _backward(self, which: int, part: Part, weight: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Gradients of one part of a global batch; its loss and accuracy, all times `weight`."""
+        config = self.job.recipe.config
+        pictures, labels = part
+        torch.manual_seed(config.seed * 1_000_003 + self.step * 1009 + which)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
+            logits = self.model(pictures)
+        loss, accuracy = segmentation_loss(logits, labels, self.class_weights, config.dice)
+        if weight != 1.0:
+            loss, accuracy = loss * weight, accuracy * weight
+        loss.backward()
+        return loss.detach(), accuracy
 
     def _update_average(self, decay: float) -> None:
         # Early on the average would remember the random start: let it follow faster.
@@ -189,15 +229,15 @@ class _Worker:
                 self.average[k].copy_(current[k])
 
     @contextlib.contextmanager
-    def _batches(self) -> Iterator[Iterator[tuple[Tensor, Tensor]]]:
-        """Augmented batches of this worker from the present step on, ending with the recipe."""
+    def batches(self) -> Iterator[Iterator[list[Part]]]:
+        """Augmented parts of this worker from the present step on, ending with the recipe."""
         recipe = self.job.recipe
         stride = recipe.network.stem_stride
         ahead = ThreadPoolExecutor(1) if self.device.type == "cuda" else None
 
-        def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        def made() -> Iterator[list[Part]]:
             steps = range(self.step, recipe.steps)
-            waiting: Future[tuple[Tensor, Tensor]] | None = ahead.submit(self._gather, self.step) if ahead else None
+            waiting: Future[list[Part]] | None = ahead.submit(self._gather, self.step) if ahead else None
             for step in steps:
                 if waiting is not None and ahead is not None:
                     # On a GPU the next pictures are read while this step computes; on a CPU there is no core to spare.
@@ -205,56 +245,52 @@ class _Worker:
                     waiting = ahead.submit(self._gather, step + 1) if step + 1 < recipe.steps else None
                 else:
                     raw = self._gather(step)
-                pictures, labels = (t.to(self.device, non_blocking=True) for t in raw)
-                if recipe.crop is None:
-                    yield augment.plain(pictures, labels, stride)
-                else:
-                    drawn = augment.draw(recipe.config.seed, self.sampler.share(step, self.rank, self.workers))
-                    yield augment.apply(
-                        recipe.config.augment, pictures, labels, drawn, recipe.crop, stride, recipe.detail
+                ready = []
+                for (which, of), part in zip(self.parts, raw, strict=True):
+                    pictures, labels = (t.to(self.device, non_blocking=True) for t in part)
+                    if recipe.crop is None:
+                        ready.append(augment.plain(pictures, labels, stride))
+                        continue
+                    drawn = augment.draw(recipe.config.seed, self.sampler.share(step, which, of))
+                    ready.append(
+                        augment.apply(
+                            recipe.config.augment, pictures, labels, drawn, recipe.crop, stride, recipe.detail
+                        )
                     )
+                yield ready
 
         try:
-            yield batches()
+            yield made()
         finally:
             if ahead is not None:
                 ahead.shutdown(wait=False, cancel_futures=True)
 
-    def _gather(self, step: int) -> tuple[Tensor, Tensor]:
-        """(B, H, W, 3) and (B, H, W) uint8 of this worker's share of a step."""
-        index = [slot.index for slot in self.sampler.share(step, self.rank, self.workers)]
-        return _rows(self.train, index, pin=self.device.type == "cuda")
+    def _gather(self, step: int) -> list[Part]:
+        """(B, H, W, 3) and (B, H, W) uint8 of each of this worker's parts of a step."""
+        parts = []
+        for which, of in self.parts:
+            pictures, labels = self.train.rows([slot.index for slot in self.sampler.share(step, which, of)])
+            pin = self.device.type == "cuda"
+            parts.append((pictures.pin_memory(), labels.pin_memory()) if pin else (pictures, labels))
+        return parts
 
     # validation
 
-    def _validate(self) -> dict[str, Any]:
+    def validate(self) -> dict[str, Any]:
         """Score the averaged weights on the held-out pictures, each worker its share; the same result on all."""
         self._share_average()
-        classes = self.job.info.classes.names
-        score, total, count = Score(classes), 0.0, 0
-        mine = list(range(self.rank, len(self.val.keys), self.workers))
-        with torch.inference_mode():
-            for first in range(0, len(mine), _VALIDATION_BATCH):
-                raw = _rows(self.val, mine[first : first + _VALIDATION_BATCH], pin=False)
-                pictures, labels = (t.to(self.device) for t in raw)
-                x, y = augment.plain(pictures, labels)
-                x = _resized(x, self.job.recipe.picture)
-                with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
-                    logits = self.validator(x).float()
-                # The loss where the network computes, the score at the size of the stored labels.
-                loss, _ = segmentation_loss(
-                    logits, _nearest(y, logits.shape[2:]), self.class_weights, self.job.recipe.config.dice
-                )
-                total, count = total + float(loss) * len(x), count + len(x)
-                predicted = torch.stack([labels_at(one[None], (y.shape[1], y.shape[2])) for one in logits])
-                score.add(predicted, y, boundary=False)
-        summed = torch.cat([torch.from_numpy(score.matrix).flatten().double(), torch.tensor([total, count]).double()])
-        if self.workers > 1:
-            summed = summed.to(self.device)
-            dist.all_reduce(summed)
-            summed = summed.cpu()
-        score.matrix = summed[:-2].reshape(score.matrix.shape).long().numpy()
-        score.frames = int(summed[-1])
+        recipe, classes = self.job.recipe, self.job.info.classes.names
+        score, loss = validate(
+            self.validator,
+            self.val,
+            recipe.picture,
+            classes,
+            self.class_weights,
+            recipe.config.dice,
+            self.autocast,
+            self.rank,
+            self.workers,
+        )
         result = score.to_dict() | {"step": self.step}
         if not self.best_score or (result["miou"] or 0.0) >= (self.best_score["miou"] or 0.0):
             self.best_score = result
@@ -265,7 +301,7 @@ class _Worker:
                 "kind": "val",
                 "step": self.step,
                 "epoch": self._epoch(),
-                "loss": float(summed[-2] / summed[-1]) if summed[-1] else None,
+                "loss": loss,
                 "miou": result["miou"],
                 "pixel_accuracy": result["pixel_accuracy"],
                 "iou": result["iou"],
@@ -284,17 +320,19 @@ class _Worker:
 
     def _resume(self) -> None:
         found, skipped = checkpoint.newest(self.job.run) if self.rank == 0 else (None, [])
-        path, step = self._agree((str(found.path) if found else None, found.step if found else 0))
+        path, step = self.agree((str(found.path) if found else None, found.step if found else 0))
         if self.rank == 0:
-            for sentence in skipped:
+            start = next_start(self.job.folder / STARTS, self.workers, step)
+            for sentence in skipped if start > 1 else ():  # of the first start the driver has told
                 self._note(f"passed over: {sentence}")
             checkpoint.rewind_metrics(found, self.metrics)
+            self.committer = Committer(self.job.run, self.job.attempt, start, self._note)
         if path is None:
             return
         state = checkpoint.load(checkpoint.Checkpoint(Path(path), step))
         self.net.load_state_dict(state.weights)
         self.optimizer.load_state_dict(state.optimizer)
-        _align_memory(self.optimizer)
+        align_memory(self.optimizer)
         with torch.no_grad():
             for name, tensor in self.average.items():
                 tensor.copy_(state.average[name])
@@ -302,14 +340,9 @@ class _Worker:
         self.best_score = state.best_score
         self.step = state.step
 
-    def _checkpoint(self, score: dict[str, Any]) -> None:
-        """Report a checkpoint; a barrier over all workers."""
-        name = checkpoint.directory_name(self.step)
-        figures = {"step": self.step, "miou": score.get("miou")}
-        if self.rank != 0:
-            ray.train.report(figures, checkpoint_dir_name=name)
-            return
-        state = checkpoint.TrainingState(
+    def state(self) -> checkpoint.TrainingState:
+        """All that a checkpoint holds, as it is now and goes on changing."""
+        return checkpoint.TrainingState(
             step=self.step,
             identity=self.job.identity,
             weights=self.net.state_dict(),
@@ -318,27 +351,41 @@ class _Worker:
             best_score=self.best_score,
             optimizer=self.optimizer.state_dict(),
         )
-        with tempfile.TemporaryDirectory(prefix="carla-unet-") as folder:
-            metrics_so_far = score if score.get("step") == self.step else {}
-            info = dataclasses.replace(self.job.info, metrics=metrics_so_far)
-            checkpoint.save(Path(folder), state, info, self.metrics)
-            ray.train.report(figures, checkpoint=ray.train.Checkpoint.from_directory(folder), checkpoint_dir_name=name)
-        checkpoint.prune_earlier_attempts(self.job.run, self.job.attempt, keep=2)
 
-    def _stop_for_nonfinite(self, pictures: Tensor, labels: Tensor) -> None:
+    def _checkpoint(self, score: dict[str, Any], last: bool) -> None:
+        """Commit the state; a barrier over all workers. Unless it is the last one, it is written beside the next steps.
+
+        Ray is told of what is whole on disk already, and has nothing to upload: it would copy file by file into the
+        final folder.
+        """
+        committed = None
+        if self.committer is not None:
+            info = dataclasses.replace(self.job.info, metrics=score if score.get("step") == self.step else {})
+            commit = self.committer.finish if last else self.committer.submit
+            committed = commit(self.state(), info, self.metrics)
+        ray.train.report(
+            {"step": self.step, "miou": score.get("miou")},
+            checkpoint=ray.train.Checkpoint.from_directory(str(committed.path)) if committed else None,
+            checkpoint_upload_mode=ray.train.CheckpointUploadMode.NO_UPLOAD,
+        )
+
+    def _stop_for_nonfinite(self, parts: list[Part]) -> None:
         """Keep what this worker computed on when the loss stopped being a number, and end the run."""
         folder = self.job.run / "nonfinite"
         folder.mkdir(exist_ok=True)
         name = f"step_{self.step:08d}_rank_{self.rank}"
-        slots = self.sampler.share(self.step, self.rank, self.workers)
+        slots = [slot for which, of in self.parts for slot in self.sampler.share(self.step, which, of)]
+        pictures, labels = (torch.cat([part[i] for part in parts]).cpu().contiguous() for i in range(2))
         save_file(
-            {"pictures": pictures.detach().cpu().contiguous(), "labels": labels.cpu().contiguous()},
+            {"pictures": pictures, "labels": labels},
             folder / f"{name}.safetensors",
         )
         write_json(
             folder / f"{name}.json",
             {"keys": [self.train.keys[s.index] for s in slots], "epochs": [s.epoch for s in slots]},
         )
+        if self.committer is not None:
+            self.committer.wait()
         if self.workers > 1:
             dist.barrier()
         self._outcome("nonfinite", batch=str(folder / f"{name}.safetensors"))
@@ -346,7 +393,7 @@ class _Worker:
     # small things
 
     def _log_train(self, mean: Tensor, pictures_per_s: float) -> None:
-        if self.workers > 1:
+        if self.workers > 1 and self.ordered is None:
             dist.all_reduce(mean)
             mean = mean / self.workers
         line = {
@@ -377,62 +424,10 @@ class _Worker:
     def _epoch(self) -> float:
         return round(self.sampler.epoch(self.step), 4)
 
-    def _agree(self, value: Any) -> Any:
+    def agree(self, value: Any) -> Any:
         """Rank 0's value, on every worker."""
         if self.workers == 1:
             return value
         held = [value]
         dist.broadcast_object_list(held, src=0, device=self.device)
         return held[0]
-
-
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """The rate of a step: linear warm-up, then constant or a half cosine down to 2 % of the peak."""
-    peak, warmup = recipe.learning_rate, recipe.config.warmup * recipe.steps
-    if step < warmup:
-        return peak * (step + 1) / (warmup + 1)
-    if recipe.config.schedule == "constant":
-        return peak
-    done = (step - warmup) / max(1.0, recipe.steps - warmup)
-    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
-
-
-def _optimizer(net: UNet, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
-    if recipe.config.optimizer == "adam":
-        return torch.optim.Adam(net.parameters(), lr=recipe.learning_rate, fused=True)
-    # Decay pulls kernels towards 0; a norm's scale or a bias has no business there.
-    kernels = [p for p in net.parameters() if p.ndim > 1]
-    others = [p for p in net.parameters() if p.ndim <= 1]
-    groups = [{"params": kernels, "weight_decay": recipe.config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-
-
-def _align_memory(optimizer: torch.optim.Optimizer) -> None:
-    """Lay loaded moments out in memory as their parameters are (channels last).
-
-    The fused kernels walk parameter, gradient and moments side by side in memory; a file holds plain row-major arrays.
-    """
-    for parameter, values in optimizer.state.items():
-        for name, value in values.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape:
-                values[name] = torch.empty_like(parameter).copy_(value)
-
-
-def _resized(x: Tensor, size: Sequence[int]) -> Tensor:
-    """(N, C, H, W) made smaller, antialiased."""
-    if tuple(x.shape[2:]) == tuple(size):
-        return x
-    return F.interpolate(x, tuple(size), mode="bilinear", antialias=True, align_corners=False)
-
-
-def _nearest(labels: Tensor, size: Sequence[int]) -> Tensor:
-    """(N, H, W) uint8 at another size, by the pixel under each new one's centre."""
-    if tuple(labels.shape[1:]) == tuple(size):
-        return labels
-    return F.interpolate(labels[:, None].float(), tuple(size), mode="nearest-exact")[:, 0].to(torch.uint8)
-
-
-def _rows(packed: Packed, index: list[int], pin: bool) -> tuple[Tensor, Tensor]:
-    pictures = torch.from_numpy(np.ascontiguousarray(packed.images[index]))
-    labels = torch.from_numpy(np.ascontiguousarray(packed.labels[index]))
-    return (pictures.pin_memory(), labels.pin_memory()) if pin else (pictures, labels)

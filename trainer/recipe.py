@@ -96,9 +96,23 @@ class TrainConfig:
     """Seconds between checkpoints."""
     seed: int = 0
     """Of initial weights, order and augmentation."""
+    deterministic: bool = False
+    """The same weights bit for bit on any number of workers up to `shards`, for more time a step."""
+    shards: int = 4
+    """Deterministic: into so many virtual shards each batch is cut, whatever the number of workers."""
 
     def __post_init__(self) -> None:
-        for name in ("width", "detail", "batch", "steps", "epochs", "learning_rate", "validations", "checkpoint_s"):
+        for name in (
+            "width",
+            "detail",
+            "batch",
+            "steps",
+            "epochs",
+            "learning_rate",
+            "validations",
+            "checkpoint_s",
+            "shards",
+        ):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name}: {value} must be above 0")
@@ -159,6 +173,8 @@ class Recipe:
             "crop",
         ):
             del kept[key]
+        if not kept["deterministic"]:
+            del kept["deterministic"], kept["shards"]  # a run of before there was such a mode is resumed as it was
         return kept | {
             "picture": self.picture,
             "crop": self.crop,
@@ -217,6 +233,11 @@ def resolve(config: TrainConfig, preset: UNetConfig, frames: int, frame_size: tu
                 f"{multiple}."
             )
     batch = choose("batch", dial.batch, "small enough for many steps, large enough for batch norm")
+    if config.deterministic and batch % config.shards:
+        raise ConfigError(
+            f"batch: {batch} pictures can't be cut into {config.shards} virtual shards of equal size; choose a multiple "
+            "of `shards`, or other `shards`."
+        )
     if config.epochs is not None:
         steps = max(1, round(config.epochs * frames / batch))
         reasons.append(("steps", str(steps), f"{config.epochs:g} epochs of {frames} pictures"))

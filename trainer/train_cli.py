@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ import tyro
 from trainer.config import build, configs_dir, load_yaml, nearest
 from trainer.dataset.source import open_source
 from trainer.errors import ConfigError, UsageError
-from trainer.local_ray import LocalRay
+from trainer.local_ray import LocalRay, check_address, prepare_ray
+from trainer.request import WAIT_S, TrainRequest, parse_workers
 
 if TYPE_CHECKING:
     from trainer.recipe import TrainConfig
@@ -43,14 +45,24 @@ class TrainArguments:
     """Label table of folders that have no labels.yaml: carla-0.8, carla-0.9.10, carla-0.9.14, idda-24 or a YAML file."""
     encoding: str | None = None
     """Encoding of their labels: grey, red, palette or max."""
-    workers: int | None = None
-    """DDP workers. Default: 2, on GPUs as many as there are."""
+    workers: Annotated[str | None, tyro.conf.arg(metavar="N|MIN:MAX")] = None
+    """DDP workers; MIN:MAX goes on with fewer when a node is lost, and with more when there is room again. Default: 2,
+    on GPUs as many as there are."""
+    address: str | None = None
+    """A running Ray cluster: HOST:PORT of its GCS, or auto. --data and --storage are paths that all its nodes share.
+    Default: RAY_ADDRESS, else a Ray of this machine for the length of the command."""
+    wait: float = WAIT_S
+    """Seconds to wait for workers, at the start and after a loss, before the run ends with an error."""
     threads: int = 1
     """Cores a worker."""
     gpu: bool = False
     """One GPU a worker."""
+    deterministic: bool = False
+    """The same weights bit for bit on 1, 2 or 4 workers, and after any fault; a step takes longer."""
     storage: Path = Path("runs")
     """Folder of runs and of the packed cache."""
+    dry_run: bool = False
+    """Print the plan and stop: workers, memory, steps, times by a short calibration. Nothing is kept."""
     fresh: bool = False
     """Refuse to resume: fail when a run of this name is there."""
 
@@ -61,27 +73,47 @@ def train(argv: list[str]) -> int:
     arguments = tyro.cli(TrainArguments, args=argv, prog="carla-unet train", description=TrainArguments.__doc__)
     if not arguments.run or "/" in arguments.run or "\\" in arguments.run or arguments.run.startswith("."):
         raise UsageError(f"--run {arguments.run!r}: must be a plain name without slashes, such as 'first'.")
-    if arguments.threads < 1 or (arguments.workers is not None and arguments.workers < 1):
-        raise UsageError("--workers and --threads: must be 1 or more.")
+    min_workers, workers = parse_workers(arguments.workers) if arguments.workers else (None, None)
+    if arguments.threads < 1:
+        raise UsageError("--threads: must be 1 or more.")
+    if arguments.wait <= 0:
+        raise UsageError("--wait: must be above 0 s.")
+    address = arguments.address or os.environ.get("RAY_ADDRESS") or None
     sources = tuple(open_source(p, arguments.table, arguments.encoding) for p in arguments.data)
     val = tuple(open_source(p, arguments.table, arguments.encoding) for p in arguments.val)
-    # Ray starts while PyTorch is imported and the configuration is read.
-    with LocalRay((arguments.workers or 1) * arguments.threads) as local_ray:
-        from trainer.job import TrainRequest, run_training
 
-        request = TrainRequest(
+    def request() -> TrainRequest:
+        return TrainRequest(
             sources=sources,
             val=val,
             run=arguments.run,
             storage=arguments.storage,
             config=configuration(arguments),
-            workers=arguments.workers,
+            workers=workers,
+            min_workers=min_workers,
+            address=address,
+            wait_s=arguments.wait,
             threads=arguments.threads,
             use_gpu=arguments.gpu,
             fresh=arguments.fresh,
             started_s=started_s,
         )
-        run_training(request, local_ray)
+
+    if arguments.dry_run:
+        if address:
+            raise UsageError("--dry-run: calibrates on the machine it runs on; give it there without --address.")
+        prepare_ray()
+        from trainer.dry_run import plan_training
+
+        plan_training(request())
+        return 0
+    if address:
+        check_address(address)
+    # Ray starts while PyTorch is imported and the configuration is read.
+    with LocalRay((min_workers or workers or 1) * arguments.threads, address) as local_ray:
+        from trainer.job import run_training
+
+        run_training(request(), local_ray)
     return 0
 
 
@@ -101,6 +133,8 @@ def configuration(arguments: TrainArguments) -> TrainConfig:
         path = configs_dir() / f"{arguments.config}.yaml"
     config = build(TrainConfig, load_yaml(path), str(path))
     flags = {k: getattr(arguments, k) for k in ("size", "classes", "network") if getattr(arguments, k) is not None}
+    if arguments.deterministic:
+        flags["deterministic"] = True
     values = _plain(config) | flags
     for setting in arguments.set:
         _apply(values, setting)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ def make(tmp_path):
     metrics.write_text('{"step": 1}\n')
     info = ModelInfo(NETWORK, load_class_list("street17"), Preprocessing((32, 32)))
 
-    def write(step, attempt="attempt-001"):
+    def write(step, attempt="attempt-001", start=1):
         torch.manual_seed(step)
         net = UNet(NETWORK)
         optimizer = torch.optim.AdamW(net.parameters(), lr=0.1)
@@ -31,7 +32,7 @@ def make(tmp_path):
         state = checkpoint.TrainingState(
             step, {"recipe": {"seed": 0}}, net.state_dict(), net.state_dict(), {}, {}, optimizer.state_dict()
         )
-        folder = tmp_path / "run" / attempt / checkpoint.directory_name(step)
+        folder = tmp_path / "run" / attempt / checkpoint.directory_name(step, start)
         folder.mkdir(parents=True)
         checkpoint.save(folder, state, info, metrics)
         return folder, state
@@ -73,15 +74,56 @@ def test_the_newest_whole_one_counts_and_the_damaged_stays(make, tmp_path, name,
     assert broken.is_dir()
 
 
-def test_earlier_attempts_are_pruned_only_when_newer_ones_are_safe(make, tmp_path):
+@pytest.mark.parametrize("name", [checkpoint.STATE_TENSORS, checkpoint.STATE, "model.safetensors", checkpoint.METRICS])
+def test_one_flipped_bit_is_enough_to_be_passed_over(make, tmp_path, name):
+    make(20)
+    broken, _ = make(40)
+    path = broken / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    found, skipped = checkpoint.newest(tmp_path / "run")
+    assert found.step == 20
+    assert len(skipped) == 1 and str(path) in skipped[0] and "changed or damaged" in skipped[0]
+
+
+def test_a_deleted_newest_one_leaves_the_one_before(make, tmp_path):
+    make(20)
+    gone, _ = make(40)
+    shutil.rmtree(gone)
+    found, _ = checkpoint.newest(tmp_path / "run")
+    assert found.step == 20
+
+
+def test_with_no_whole_one_left_a_run_does_not_start_again_from_zero(make, tmp_path):
+    assert checkpoint.newest(tmp_path / "run") == (None, [])
+    for step in (20, 40):
+        broken, _ = make(step)
+        (broken / "manifest.json").unlink()
+    with pytest.raises(TrainingError, match=r"none of its 2 checkpoint\(s\) is whole.*step_00000040-1.*manifest.json"):
+        checkpoint.newest(tmp_path / "run")
+
+
+def test_of_one_step_the_latest_start_counts(make, tmp_path):
+    for attempt, start in (("attempt-001", 10), ("attempt-001", 9), ("attempt-002", 1)):
+        make(40, attempt, start)
+    assert [str(c.path.relative_to(tmp_path / "run")) for c in checkpoint.every(tmp_path / "run")] == [
+        "attempt-002/step_00000040-1",
+        "attempt-001/step_00000040-10",
+        "attempt-001/step_00000040-9",
+    ]
+
+
+def test_older_ones_are_pruned_only_when_newer_ones_are_safe(make, tmp_path):
     run = tmp_path / "run"
     make(10)
-    make(20)
-    make(30, "attempt-002")
-    checkpoint.prune_earlier_attempts(run, "attempt-002", keep=2)
+    torn, _ = make(20)
+    (torn / "manifest.json").unlink()
+    written = [make(30, "attempt-002")[0]]
+    checkpoint.prune(run, written, keep=2)
     assert [c.step for c in checkpoint.every(run)] == [30, 20, 10]
-    make(40, "attempt-002")
-    checkpoint.prune_earlier_attempts(run, "attempt-002", keep=2)
+    written.append(make(40, "attempt-002")[0])
+    checkpoint.prune(run, written, keep=2)
     assert [c.step for c in checkpoint.every(run)] == [40, 30]
 
 

@@ -1,8 +1,11 @@
 """The job on a real local Ray: golden curve, resume, refusals, and a loss that is not a number."""
 
+import contextlib
 import dataclasses
 import json
+import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +17,11 @@ from trainer.config import build, configs_dir, load_yaml
 from trainer.dataset.source import open_source
 from trainer.errors import TrainingError
 from trainer.hardware import available_cpus
-from trainer.job import TrainRequest
 from trainer.job import run_training as run_training_on
 from trainer.manifest import sha256_of
 from trainer.model_dir import load_model
 from trainer.recipe import TrainConfig
+from trainer.request import TrainRequest
 
 CONFIG = dataclasses.replace(
     build(TrainConfig, load_yaml(configs_dir() / "train.yaml"), "train.yaml"),
@@ -95,6 +98,16 @@ def test_a_finished_run_says_so_and_is_left_alone(run_training, first, request_f
     assert sha256_of(run / "model" / "model.safetensors") == before
 
 
+def test_a_driver_that_died_after_the_last_checkpoint_is_made_up_for(run_training, first, request_for):
+    summary, run = first
+    late = shutil.copytree(run, run.with_name("late"))
+    (late / "summary.json").unlink()
+    shutil.rmtree(late / "model")
+    assert run_training(request_for("late")) == summary | {"model": str(late / "model")}
+    assert sha256_of(late / "model" / "model.safetensors") == sha256_of(run / "model" / "model.safetensors")
+    assert lines_of(late) == lines_of(run)
+
+
 def test_another_seed_data_or_batch_on_resume_is_refused_by_name(run_training, first, request_for):
     with pytest.raises(TrainingError, match=r"recipe.batch was 4, now 8.*recipe.seed was 0, now 5"):
         run_training(request_for(config={"seed": 5, "batch": 8}))
@@ -161,20 +174,15 @@ def test_a_disturbed_run_ends_with_the_weights_of_an_undisturbed_one(fault, calm
     arguments = ["train", "--data", recording, "--run", "storm", *DISTURBED]
     storm = command_line.folder / "runs" / "storm"
     process = command_line.start(*arguments)
-    wait_for(
-        lambda: [c for c in checkpoint.every(storm) if (c.path / "manifest.json").is_file()],
-        "a first checkpoint",
-        process=process,
-    )
+    wait_for(lambda: checkpoint.every(storm), "a first checkpoint", process=process)
     if fault == "worker killed":
-        victims = [p for p in command_line.processes() if "TrainWorker" in title_of(p)]
+        victims = train_workers(command_line)
         assert len(victims) == 2
         command_line.kill(victims[0])
         out, err = process.communicate(timeout=900)
         assert process.returncode == 0, (out, err)
     else:
-        by = {"driver killed": signal.SIGKILL, "interrupted": signal.SIGINT, "terminated": signal.SIGTERM}
-        process.send_signal(by[fault])
+        process.send_signal({"interrupted": signal.SIGINT, "terminated": signal.SIGTERM}.get(fault, signal.SIGKILL))
         out, err = process.communicate(timeout=300)
         if fault != "driver killed":
             assert process.returncode == 130, (out, err)
@@ -190,6 +198,65 @@ def test_a_disturbed_run_ends_with_the_weights_of_an_undisturbed_one(fault, calm
     assert shown[0] == shown[1]
 
 
-def title_of(pid):
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return file.read().replace(b"\0", b" ").decode()
+@pytest.mark.slow
+@pytest.mark.skipif(available_cpus() < 2, reason="needs two cores")
+def test_deterministic_weights_depend_on_no_workers_kill_or_damage(
+    run_training, request_for, command_line, recording, capsys
+):
+    request = request_for("alone", config={"batch": 8, "steps": 100, "deterministic": True})
+    run_training(request)
+    assert "on any number of workers from 1 to 4" in capsys.readouterr().out
+    alone, mixed = request.storage / "alone", command_line.folder / "runs" / "mixed"
+
+    def arguments(workers):
+        return [
+            "train", "--data", recording, "--run", "mixed", "--workers", workers, "--deterministic", "--size", "xs", "--set",
+            "picture=[48,80]", "crop=[32,64]", "batch=8", "steps=100", "validations=2", "precision=fp32", "checkpoint_s=0.5",
+        ]  # fmt: skip
+
+    process = command_line.start(*arguments(1))
+    wait_for(lambda: len(checkpoint.every(mixed)) >= 2, "two checkpoints of one worker", process=process)
+    process.kill()
+    process.communicate(timeout=300)
+    wait_for(lambda: not train_workers(command_line), "the end of its workers")  # who would go on writing
+    damaged, before = damage_store(mixed)
+
+    process = command_line.start(*arguments(2))
+    wait_for(lambda: "-002" in str(checkpoint.every(mixed)[1].path), "checkpoints of two workers", process=process)
+    victims = train_workers(command_line)
+    assert len(victims) == 2
+    command_line.kill(victims[1])
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, (out, err)
+    passed_over = [line for line in out.splitlines() if line.startswith("passed over")]
+    assert passed_over and all(str(damaged.path) in line for line in passed_over)
+    assert f"resuming from step {before.step} of" in out
+
+    assert final_weights(mixed) == final_weights(alone)
+    shown = [[(x["kind"], x["step"], x["loss"], x.get("miou")) for x in lines_of(run)] for run in (alone, mixed)]
+    assert shown[0] == shown[1]
+
+
+def damage_store(run):
+    """Cut Ray's own record in the middle, and flip a bit of the newest checkpoint; that one, and the one before."""
+    records = list(run.glob("attempt-*/checkpoint_manager_snapshot.json"))
+    assert records
+    for record in records:
+        record.write_bytes(record.read_bytes()[: record.stat().st_size // 2])
+    newest, before = checkpoint.every(run)[:2]
+    assert newest.step > before.step
+    weights = newest.path / checkpoint.STATE_TENSORS
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    weights.write_bytes(data)
+    return newest, before
+
+
+def train_workers(command_line):
+    """Ids of its processes in which Ray Train runs the workers."""
+    found = []
+    for pid in command_line.processes():
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if b"TrainWorker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found

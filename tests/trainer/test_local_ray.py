@@ -1,12 +1,14 @@
 """The command's own Ray: its token, and one that is there already."""
 
+import socket
 import stat
 from pathlib import Path
 
 import pytest
 
 from trainer import local_ray
-from trainer.local_ray import LocalRay
+from trainer.errors import TrainingError, UsageError
+from trainer.local_ray import LocalRay, check_address
 
 
 @pytest.fixture
@@ -52,3 +54,20 @@ def test_what_the_start_raised_is_raised_where_ray_is_needed(monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: 1 / 0)
     with LocalRay(1) as local, pytest.raises(ZeroDivisionError):
         local.wait()
+
+
+def test_an_address_where_nothing_answers_is_said_at_once():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        port = taken.getsockname()[1]
+        with pytest.raises(TrainingError, match=rf"--address 127.0.0.1:{port}: nothing answers there"):
+            check_address(f"127.0.0.1:{port}")
+    for text in ("head", ":6379", "head:", "ray://head"):
+        with pytest.raises(UsageError, match="expected HOST:PORT"):
+            check_address(text)
+    check_address("auto")
+
+
+def test_an_address_that_listens_is_left_to_ray():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        check_address(f"127.0.0.1:{server.getsockname()[1]}")

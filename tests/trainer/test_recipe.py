@@ -6,7 +6,7 @@ import pytest
 
 from trainer.config import build, configs_dir, load_yaml
 from trainer.errors import ConfigError
-from trainer.loop import learning_rate
+from trainer.optimizer import learning_rate
 from trainer.recipe import DIAL, TrainConfig, resolve
 from trainer.unet import load_preset
 

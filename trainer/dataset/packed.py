@@ -64,6 +64,12 @@ class Packed:
     keys: tuple[str, ...]
     class_pixels: np.ndarray
 
+    def rows(self, index: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read these pictures: (B, H, W, 3) and (B, H, W) uint8."""
+        at = list(index)
+        images, labels = np.ascontiguousarray(self.images[at]), np.ascontiguousarray(self.labels[at])
+        return torch.from_numpy(images), torch.from_numpy(labels)
+
 
 @dataclass(frozen=True)
 class _Work:
@@ -139,6 +145,13 @@ def pack(
                 shutil.rmtree(building, ignore_errors=True)
                 raise
     return open_packed(place)
+
+
+def is_packed(
+    pairs: Sequence[Pair], size: tuple[int, int], classes: ClassList, cache_dir: Path, resize: str = "antialias"
+) -> bool:
+    """Whether the cache of these pairs is there, as `pack` with these arguments would open it."""
+    return _is_whole(cache_dir / cache_key(pairs, size, classes, resize))
 
 
 def open_packed(path: Path) -> Packed:

@@ -41,15 +41,26 @@ class Sampler:
         return [self._slot(position) for position in range(first, first + self.global_batch)]
 
     def share(self, step: int, rank: int, workers: int) -> list[Slot]:
-        """The part of that batch that worker `rank` of `workers` takes; the workers' parts are equal and in order."""
-        if self.global_batch % workers:
-            raise ValueError(f"a global batch of {self.global_batch} can't be cut into {workers} equal parts")
-        part = self.global_batch // workers
-        return self.batch(step)[rank * part : (rank + 1) * part]
+        """The part of that batch that worker `rank` of `workers` takes.
+
+        The workers' parts are in order, and equal where the batch can be cut so; else they differ by one picture.
+        """
+        if self.global_batch < workers:
+            raise ValueError(f"a global batch of {self.global_batch} is too small for {workers} workers")
+        first, end = self._bounds(rank, workers)
+        return self.batch(step)[first:end]
+
+    def weight(self, rank: int, workers: int) -> float:
+        """Of a worker's mean in a mean over workers that takes their parts as equal, as DDP's does; 1 where they are."""
+        first, end = self._bounds(rank, workers)
+        return (end - first) * workers / self.global_batch
 
     def epoch(self, step: int) -> float:
         """How many epochs are done before this step."""
         return step * self.global_batch / self.count
+
+    def _bounds(self, rank: int, workers: int) -> tuple[int, int]:
+        return rank * self.global_batch // workers, (rank + 1) * self.global_batch // workers
 
     def _slot(self, position: int) -> Slot:
         epoch, place = divmod(position, self.count)

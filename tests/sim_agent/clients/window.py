@@ -139,10 +139,10 @@ def use(drive):
     press(pygame.K_r)
     until("frames recorded in")
 
-    (checkpoints / "step_00000020").rename(run / "attempt-001" / "step_00000020")
+    (checkpoints / "step_00000020-1").rename(run / "attempt-001" / "step_00000020-1")
     until("now showing step 20")
     until_true(lambda: "step 20" in texts, "the panel names the step")
-    (checkpoints / "step_00000030").rename(run / "attempt-001" / "step_00000030")
+    (checkpoints / "step_00000030-1").rename(run / "attempt-001" / "step_00000030-1")
     until("a damaged model was refused; the old one goes on")
     told["checkpoint"] = drive.checkpoint
 

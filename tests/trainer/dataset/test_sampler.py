@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +51,23 @@ def test_epochs_and_seeds_differ():
     assert sampler.epoch(3) == 3.0
 
 
-def test_a_batch_that_workers_cannot_share_is_refused():
-    with pytest.raises(ValueError, match="16 can't be cut into 3"):
-        Sampler(0, 100, 16).share(0, 0, 3)
+def test_shares_differ_by_one_picture_at_most():
+    sampler = Sampler(0, 100, 16)
+    shares = [sampler.share(2, rank, 3) for rank in range(3)]
+    assert sorted(map(len, shares)) == [5, 5, 6]
+    assert [slot for share in shares for slot in share] == sampler.batch(2)
+
+
+def test_weights_make_a_mean_over_workers_one_over_pictures():
+    sampler = Sampler(0, 100, 16)
+    for workers in (1, 2, 3, 5):
+        means = [np.mean([s.index for s in sampler.share(0, rank, workers)]) for rank in range(workers)]
+        weights = [sampler.weight(rank, workers) for rank in range(workers)]
+        weighted = np.mean([w * m for w, m in zip(weights, means, strict=True)])
+        assert weighted == pytest.approx(np.mean([s.index for s in sampler.batch(0)]))
+    assert [sampler.weight(rank, 4) for rank in range(4)] == [1.0] * 4
+
+
+def test_a_batch_smaller_than_the_workers_is_refused():
+    with pytest.raises(ValueError, match="16 is too small for 17 workers"):
+        Sampler(0, 100, 16).share(0, 0, 17)
