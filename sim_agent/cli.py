@@ -17,6 +17,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "sim_agent.doctor:doctor",
         "versions, GPU, Ray, display, simulator; frees a server that a dead client left",
     ),
+    "bench": ("sim_agent.bench:bench", "measure this machine: every part against a named reference, with its mark"),
     "sim": ("sim_agent.embedded.cli:sim", "the embedded simulator: a CARLA server without CARLA, until Ctrl-C"),
 }
 

@@ -1,6 +1,6 @@
 """Live masks on a CPU: masks a second, age of a mask against the engine's own time, and how fast steering gets through.
 
-    python benchmarks/live_speed.py [--frames 300] [--engine openvino-int8] [--quality medium] [--json FILE]
+    python -m benchmarks.live [--frames 300] [--engine openvino-int8] [--quality medium] [--json FILE]
 
 The simulator is a process of its own with 20 vehicles, the drive another, headless; the network is `live` for 256x144
 with random weights, which run as fast as trained ones. First the autopilot drives; then keys are pressed at random
@@ -24,11 +24,13 @@ from pathlib import Path
 import msgpack
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks import rows
+from benchmarks.rows import ROOT, Mark, Row
+
 NETWORK_SIZE = (144, 256)
 CASES = {"camera 256x144": (256, 144), "camera 640x360": (640, 360)}
 STEP_S = 0.05
-MASKS_MARK, AGE_MARK, STEER_MARK_MS = 15.0, 1.5, 50.0
+MASKS_MARK, AGE_MARK, STEER_MARK_MS = 20.0, 1.25, 50.0
 DRIVE = """
 import json, os, random, sys, threading, time
 from pathlib import Path
@@ -155,24 +157,8 @@ def steering_ms(pressed: list[float], steers: list[tuple[float, float]]) -> list
     return times
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=300, help="of the simulator, in each case")
-    parser.add_argument("--presses", type=int, default=100, help="of keys, in each case")
-    parser.add_argument("--engine", default="openvino-int8", choices=("torch", "openvino-bf16", "openvino-int8"))
-    parser.add_argument("--quality", default="medium", choices=("low", "medium", "high"))
-    parser.add_argument("--json", type=Path, help="write the result here")
-    arguments = parser.parse_args()
-    sys.path.insert(0, str(ROOT))
-    rows = []
-
-    def row(name: str, case: str, ours: float, reference: float, mark: float, met: bool, unit: str) -> None:
-        rows.append(
-            {"name": name, "case": case, "ours": ours, "reference": reference, "ratio": ours / reference}
-            | {"mark": mark, "met": met, "unit": unit}
-        )
-        print(f"{case}  {name:<10} {ours:7.1f} {unit:<9} reference {reference:6.1f}  mark {mark:g}", flush=True)
-
+def measure(arguments: argparse.Namespace) -> rows.Measured:
+    found = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = make_model(folder, arguments.engine)
@@ -190,18 +176,33 @@ def main() -> None:
                     env=os.environ | {"HOME": name, "PYTHONPATH": str(ROOT)},
                 )
                 told = json.loads(done.stdout.splitlines()[-1])
-                result = told["result"]
-                rate, age, engine = (result["masks_per_s"], result["mask_age_ms"]["p50"], result["engine_ms"]["p50"])
-                steer = float(np.percentile(steering_ms(told["pressed"], relay.steers), 99))
-                print(f"{case}  {result['real_time_factor']:.2f} of real time, {result['dropped']} pictures dropped")
-                row("masks", case, rate, 1.0 / STEP_S, MASKS_MARK, rate >= MASKS_MARK, "masks/s")
-                row("mask age", case, age, engine, AGE_MARK, age <= AGE_MARK * engine, "ms")
-                row("steering", case, steer, 1000.0 * STEP_S, STEER_MARK_MS, steer <= STEER_MARK_MS, "ms at p99")
+                found += case_rows(f"{case}, {arguments.engine}", told, steering_ms(told["pressed"], relay.steers))
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"benchmarks": rows}, indent=1))
+    return found, {}
+
+
+def case_rows(case: str, told: dict, steers_ms: list[float]) -> list[Row]:
+    result = told["result"]
+    rate, age, engine = (result["masks_per_s"], result["mask_age_ms"]["p50"], result["engine_ms"]["p50"])
+    steer = float(np.percentile(steers_ms, 99))
+    speed = f"{result['real_time_factor']:.2f} of real time, {result['dropped']} pictures dropped"
+    masks, late = Mark(MASKS_MARK, of="ours"), Mark(STEER_MARK_MS, of="ours", most=True)
+    return [
+        Row("live", f"{case}: masks", rate, "masks/s", 1.0 / STEP_S, "pictures/s", masks, note=speed),
+        Row("live", f"{case}: age of a mask", age, "ms", engine, "engine alone", Mark(AGE_MARK, most=True)),
+        Row("live", f"{case}: key to command, p99", steer, "ms", 1000.0 * STEP_S, "a tick", late),
+    ]
+
+
+def main() -> None:
+    parser = rows.arguments_of(__doc__)
+    parser.add_argument("--frames", type=int, default=300, help="of the simulator, in each case")
+    parser.add_argument("--presses", type=int, default=100, help="of keys, in each case")
+    parser.add_argument("--engine", default="openvino-int8", choices=("torch", "openvino-bf16", "openvino-int8"))
+    parser.add_argument("--quality", default="medium", choices=("low", "medium", "high"))
+    rows.run("live", measure, parser)
 
 
 if __name__ == "__main__":
