@@ -19,6 +19,8 @@ from sim_agent.errors import SimulatorError
 _READY_S = 600.0
 """The first start compiles kernels: for 15 s on a free machine, and for minutes beside a training run."""
 END_S = 15.0
+_SENTENCE = "carla-unet sim: "
+"""How the command begins a sentence to its user."""
 _TAIL_LINES = 12
 
 
@@ -113,8 +115,8 @@ class ServerProcess:
 
     def _why_not(self) -> str:
         last = self._tail[-1] if self._tail else ""
-        if last.startswith("sim: "):  # a sentence of its own
-            return f"the embedded simulator did not start: {last.removeprefix('sim: ')}"
+        if last.startswith(_SENTENCE):  # a sentence of its own
+            return f"the embedded simulator did not start: {last.removeprefix(_SENTENCE)}"
         return f"the embedded simulator did not start (exit code {self._process.returncode}).{self._log()}"
 
     def _log(self) -> str:

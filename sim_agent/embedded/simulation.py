@@ -281,4 +281,4 @@ def _town_name(name: str) -> str:
             return known
     if re.fullmatch("Seed[0-9]{1,18}", short):
         return short
-    raise WorldError(f"map {name!r} not found; there are {', '.join(TOWNS)} and Seed1, Seed2, ...")
+    raise WorldError(f"map {name!r} not found; there are {', '.join(TOWNS)} and Seed1, Seed2 and so on")
