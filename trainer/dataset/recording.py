@@ -22,8 +22,10 @@ from typing import Any
 import numpy as np
 
 from trainer.config import build, nearest
+from trainer.dataset.frame_table import Entries, FrameTable, Part, rows_with
 from trainer.dataset.pictures import decode_label, decode_rgb, picture_size
-from trainer.dataset.shard import ShardFrame, read_member, scan_shard
+from trainer.dataset.shard import read_member
+from trainer.dataset.shard_index import read_shard
 from trainer.dataset.source import FrameRef, Source
 from trainer.dataset.split import read_lists
 from trainer.errors import ConfigError, DataError, LabelError
@@ -213,40 +215,30 @@ class RecordingSource(Source):
             raise DataError(f"{path}: has no camera {camera!r}; {nearest(camera, names)}")
         self.camera = camera or names[0]
         self.episodes: dict[str, EpisodeInfo] = {}
-        self._places: dict[str, tuple[str, ShardFrame]] = {}
-        frames: list[FrameRef] = []
-        of_episode: dict[str, list[str]] = {}
+        parts: list[Part] = []
         for folder in episode_folders(path):
-            episode = read_episode_info(folder)
-            self.episodes[folder.name] = episode
-            of_episode[folder.name] = []
-            for shard in shard_paths(folder):
-                for frame in scan_shard(shard).frames:
-                    if not any(name.startswith(f"{self.camera}.rgb.") for name in frame.members):
-                        continue
-                    key = f"{folder.name}/{frame.stem}"
-                    number = int(frame.stem) if frame.stem.isdigit() else -1
-                    ref = FrameRef(key, folder.name, episode.town, episode.weather_name, number)
-                    # A frame that stands twice (a shard copied by hand) counts once: the first is kept.
-                    if ref.key in self._places:
-                        continue
-                    self._places[ref.key] = (str(shard.relative_to(path)), frame)
-                    of_episode[folder.name].append(ref.key)
-                    frames.append(ref)
-        self.frames = tuple(frames)
-        entries: dict[str, list[str]] = {ref.key: [ref.key] for ref in frames} | of_episode
-        self.lists, self.missing_from_lists = read_lists(path, entries, strict)
+            episode = self.episodes[folder.name] = read_episode_info(folder)
+            shards = shard_paths(folder)
+            # A frame that stands twice (a shard copied by hand) counts once: the first is kept.
+            taken: set[bytes] | None = set() if len(shards) > 1 else None
+            for shard in shards:
+                index = read_shard(shard)
+                rows = rows_with(index, f"{self.camera}.rgb.", taken)
+                place = shard.relative_to(path)
+                parts.append(Part(place, folder.name, episode.town, episode.weather_name, index, rows))
+        self.frames = self._frames = FrameTable(parts)
+        self.lists, self.missing_from_lists = read_lists(path, Entries(self._frames, tuple(self.episodes)), strict)
 
     def member_bytes(self, ref: FrameRef, kind: str) -> bytes:
         """One member of a frame as it is stored. kind: `rgb`, `semantic`, `depth`, `instance` or `json`.
 
         DataError where the frame has none.
         """
-        shard, frame = self._places[ref.key]
+        shard, frame = self._frames.place(ref.key)
         return read_member(self.path / shard, frame.members[self._field(ref, kind)])
 
     def _field(self, ref: FrameRef, kind: str) -> str:
-        shard, frame = self._places[ref.key]
+        shard, frame = self._frames.place(ref.key)
         prefix = "json" if kind == "json" else f"{self.camera}.{kind}."
         for name in frame.members:
             if name.startswith(prefix):
@@ -255,7 +247,7 @@ class RecordingSource(Source):
 
     def where(self, ref: FrameRef) -> tuple[str, str]:
         """Names of picture and label for messages: shard and member."""
-        shard, frame = self._places[ref.key]
+        shard, frame = self._frames.place(ref.key)
         name = f"{self.path / shard}: {frame.stem}.{self.camera}"
         return f"{name}.rgb", f"{name}.semantic"
 
@@ -272,12 +264,13 @@ class RecordingSource(Source):
         try:
             values = json.loads(self.member_bytes(ref, "json"))
         except ValueError as error:
-            raise DataError(f"{self.path / self._places[ref.key][0]}: {ref.frame}.json is damaged ({error})") from error
+            shard, frame = self._frames.place(ref.key)
+            raise DataError(f"{self.path / shard}: {frame.stem}.json is damaged ({error})") from error
         return dict(values)
 
     def changed_members(self, ref: FrameRef) -> list[str]:
         """Members of the frame, of any camera, whose CRC-32 is not the one written with them."""
-        shard, frame = self._places[ref.key]
+        shard, frame = self._frames.place(ref.key)
         written = self.meta(ref).get("crc32", {})
         return [
             name
@@ -312,6 +305,6 @@ class RecordingSource(Source):
     def content_key(self, ref: FrameRef) -> str:
         """Sizes and written CRC-32 of picture and label."""
         written = self.meta(ref).get("crc32", {})
-        members = self._places[ref.key][1].members
+        members = self._frames.place(ref.key)[1].members
         names = [self._field(ref, "rgb"), self._field(ref, "semantic")]
         return ":".join(f"{members[name][1]}.{written.get(name, '')}" for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Source(ABC):
     path: Path
     name: str
     table: LabelTable
-    frames: tuple[FrameRef, ...]
+    frames: Sequence[FrameRef]
     lists: dict[str, tuple[str, ...]]
     encoding: str = "grey"
     step_s: float | None = None

@@ -37,6 +37,7 @@ from trainer.dataset.recording import (
 )
 from trainer.dataset.repair import mend_episode
 from trainer.dataset.shard import ShardWriter, scan_shard
+from trainer.dataset.shard_index import read_shard
 from trainer.errors import DataError
 from trainer.labels import LabelTable
 
@@ -156,8 +157,7 @@ class EpisodeWriter:
         self._last_frame = encoded.frame
         self.info = dataclasses.replace(self.info, frames=self.info.frames + 1)
         if self._shard.bytes >= self._recording.shard_bytes:
-            self._shard.close()
-            self._shard = None
+            self._close_shard()
         return written
 
     def count_dropped(self, reason: str, frames: int = 1) -> None:
@@ -176,11 +176,15 @@ class EpisodeWriter:
         self._finish(self.info)
 
     def _finish(self, info: EpisodeInfo) -> None:
+        self._close_shard()
+        self._recording.put_back(info)
+        self.info = info
+
+    def _close_shard(self) -> None:
         shard, self._shard = self._shard, None
         if shard is not None:
             shard.close()
-        self._recording.put_back(info)
-        self.info = info
+            read_shard(shard.path)  # its index is written here, while its headers are in memory
 
 
 class RecordingWriter:
