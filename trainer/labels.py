@@ -91,9 +91,11 @@ class LabelTable:
 
     def check(self, tags: np.ndarray, where: str) -> None:
         """Raise DataError, with every unknown id and its pixel count, unless all of `tags` (H, W) uint8 are known."""
-        counts = np.bincount(tags.ravel(), minlength=256)
-        bad = np.flatnonzero((counts > 0) & ~self.known())
-        if len(bad):
+        # Bytes that stay when the known ones are taken out: a sixth of a histogram's time, for every frame that is read.
+        unknown = tags.tobytes().translate(None, delete=bytes(self.ids))
+        if unknown:
+            counts = np.bincount(np.frombuffer(unknown, np.uint8), minlength=256)
+            bad = np.flatnonzero(counts)
             listed = ", ".join(f"{i} ({counts[i]} pixels)" for i in bad[:8]) + (" ..." if len(bad) > 8 else "")
             raise DataError(
                 f"{where}: unknown tag id {listed}; label table {self.name!r} has the ids {_ranges(self.ids)}. "

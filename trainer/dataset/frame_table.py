@@ -37,6 +37,7 @@ class FrameTable(Sequence[FrameRef]):
         self._of_episode: dict[str, list[int]] = {}
         for k, part in enumerate(self._parts):
             self._of_episode.setdefault(part.episode, []).append(k)
+        self._last: tuple[str | None, tuple[Path, ShardFrame]] = (None, (Path(), ShardFrame("", {})))
 
     def __len__(self) -> int:
         return int(self._ends[-1]) if self._ends else 0
@@ -67,13 +68,18 @@ class FrameTable(Sequence[FrameRef]):
 
     def place(self, key: str) -> tuple[Path, ShardFrame]:
         """Shard (its path in the recording) and members of a frame. KeyError where the recording has no such frame."""
+        last_key, last = self._last
+        if key == last_key:  # picture, label and JSON of a frame are asked for one after the other
+            return last
         episode, _, stem = key.rpartition("/")
         wanted = stem.encode()
         for k in self._of_episode.get(episode, []):
             part = self._parts[k]
             found = np.flatnonzero(part.index.stems[part.rows] == wanted)
             if len(found):
-                return part.shard, part.index.frame(int(part.rows[found[0]]))
+                place = part.shard, part.index.frame(int(part.rows[found[0]]))
+                self._last = key, place
+                return place
         raise KeyError(key)
 
 
