@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
+import reprlib
 import types
 import typing
 from pathlib import Path
@@ -14,6 +16,12 @@ import yaml
 from trainer.errors import ConfigError
 
 T = TypeVar("T")
+
+MAX_DEPTH = 40
+MAX_NODES = 100_000
+MAX_OPEN_BRACKETS = 1000
+"""What a YAML file may hold, its aliases written out: libyaml's composer ends the process at some 10,000 levels, and nine
+lines of aliases of aliases are a billion strings."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML was built with it: ten times as fast
 
@@ -46,7 +54,10 @@ def load_yaml(path: Path | str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the configuration can't be read ({error}); it must be a UTF-8 YAML file.") from None
     try:
+        _refuse_bombs(text, path)
         values = yaml.load(text, Loader=_LOADER)
+    except ValueError as error:  # a date that is none, such as 2026-13-01
+        raise ConfigError(f"{path}: not valid YAML ({error}); mend that value.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark else ""
@@ -57,6 +68,50 @@ def load_yaml(path: Path | str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected 'key: value' lines, found a {type(values).__name__}.")
     return values
+
+
+def _refuse_bombs(text: str, path: Path) -> None:
+    """ConfigError for YAML of too many levels or nodes, found by its events, which are read without recursion."""
+    # Brackets first, a quoted one counted too: with 100,000 open ones libyaml takes minutes for each event.
+    level = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        level = max(0, level + (1 if bracket in "[{" else -1))
+        if level > MAX_OPEN_BRACKETS:
+            raise ConfigError(f"{path}: has {level} brackets that do not close; it must be a plain configuration file.")
+    nodes = [0]  # of each collection that is open
+    anchors: list[str | None] = [None]
+    sizes: dict[str, int] = {}
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            nodes.append(1)
+            anchors.append(event.anchor)
+            continue
+        if isinstance(event, yaml.CollectionEndEvent):
+            size, anchor = nodes.pop(), anchors.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            # An alias to a collection that it stands in itself has no size yet, and no end.
+            size, anchor = sizes.get(str(event.anchor), MAX_NODES), None
+        elif isinstance(event, yaml.ScalarEvent):
+            size, anchor = 1, event.anchor
+        else:
+            continue
+        if anchor is not None:
+            sizes[anchor] = size
+        nodes[-1] += size
+        if nodes[-1] > MAX_NODES or len(nodes) > MAX_DEPTH:
+            break
+    else:
+        return
+    raise ConfigError(
+        f"{path}: holds more than {MAX_NODES} values (aliases count as what they stand for) or {MAX_DEPTH} levels; "
+        "it must be a plain configuration file."
+    )
+
+
+def shown(value: Any) -> str:
+    """A value for a message, cut where it is long."""
+    text = reprlib.repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def build(cls: type[T], values: dict[str, Any], where: str) -> T:
@@ -71,7 +126,7 @@ def build(cls: type[T], values: dict[str, Any], where: str) -> T:
     hints = get_type_hints(cls)
     for key in values:
         if key not in fields:
-            raise ConfigError(f"{where}: unknown key {key!r}; {nearest(str(key), fields)}")
+            raise ConfigError(f"{where}: unknown key {shown(key)}; {nearest(str(key)[:100], fields)}")
     missing = [
         name
         for name, f in fields.items()
@@ -100,19 +155,19 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         return _convert(value, options[-1], where)
     if origin is typing.Literal:
         if value not in args:
-            raise ConfigError(f"{where}: {value!r} is not possible; {nearest(str(value), map(str, args))}")
+            raise ConfigError(f"{where}: {shown(value)} is not possible; {nearest(str(value)[:100], map(str, args))}")
         return value
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            raise ConfigError(f"{where}: expected a list, found {value!r}.")
+            raise ConfigError(f"{where}: expected a list, found {shown(value)}.")
         if len(args) == 2 and args[1] is Ellipsis:
             return tuple(_convert(v, args[0], where) for v in value)
         if len(value) != len(args):
-            raise ConfigError(f"{where}: expected {len(args)} values, found {len(value)} in {value!r}.")
+            raise ConfigError(f"{where}: expected {len(args)} values, found {len(value)} in {shown(value)}.")
         return tuple(_convert(v, a, where) for v, a in zip(value, args, strict=True))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, dict):
-            raise ConfigError(f"{where}: expected 'key: value' lines, found {value!r}.")
+            raise ConfigError(f"{where}: expected 'key: value' lines, found {shown(value)}.")
         return build(hint, value, where)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
@@ -129,4 +184,4 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     elif hint is Any:
         return value
     name = getattr(hint, "__name__", str(hint))
-    raise ConfigError(f"{where}: expected a value of type {name}, found {value!r}.")
+    raise ConfigError(f"{where}: expected a value of type {name}, found {shown(value)}.")

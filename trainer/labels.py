@@ -115,6 +115,8 @@ class LabelTable:
         try:
             tags = tuple(Tag(int(t["id"]), str(t["name"]), _colour(t["colour"])) for t in values["tags"])
             return LabelTable(str(values["name"]), tags)
+        except LabelError as error:
+            raise LabelError(f"{where}: {error}") from None
         except (KeyError, TypeError, ValueError) as error:
             raise LabelError(
                 f"{where}: not a label table ({type(error).__name__}: {error}); it needs 'name' and "
@@ -204,6 +206,8 @@ class ClassList:
                 for c in values["classes"]
             )
             return ClassList(str(values["name"]), classes)
+        except LabelError as error:
+            raise LabelError(f"{where}: {error}") from None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise LabelError(
                 f"{where}: not a class list ({type(error).__name__}: {error}); it needs 'name' and "

@@ -46,7 +46,7 @@ def read_json(path: Path, what: str) -> Any:
         raise ModelError(
             f"{path.parent}: not a whole {what}, {path.name} is missing; name a folder that `train` or `export` finished."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path}: can't be read as JSON ({error}); the {what} is damaged, use another copy of it."
         ) from None
@@ -77,9 +77,13 @@ def check_manifest(folder: Path, what: str) -> dict[str, Any]:
         raise ModelError(f"{folder / MANIFEST}: lists no files; the {what} is damaged, use another copy of it.")
     for name, expected in files.items():
         path = folder / name
+        if path.parent != folder or name == "..":
+            raise ModelError(
+                f"{folder / MANIFEST}: names {name[:100]!r}, which is not in the folder; use another copy."
+            )
         if not path.is_file():
             raise ModelError(f"{folder}: not a whole {what}, {name} is missing; copy the whole folder again.")
-        if sha256_of(path) != expected.get("sha256"):
+        if not isinstance(expected, dict) or sha256_of(path) != expected.get("sha256"):
             raise ModelError(
                 f"{path}: differs from what {MANIFEST} says (sha256); the {what} was changed or damaged, "
                 "use another copy of it."

@@ -173,18 +173,34 @@ def load_model(folder: Path | str) -> tuple[UNet, ModelInfo]:
     """
     folder = Path(folder)
     info = load_info(folder)
+    weights = _load_weights(folder, info.network)
     net = UNet(info.network)
-    try:
-        net.load_state_dict(load_file(folder / WEIGHTS))
-    except (RuntimeError, SafetensorError) as error:
-        first = str(error).splitlines()[0]
-        raise ModelError(f"{folder / WEIGHTS}: does not fit the network of {DESCRIPTION} ({first}).") from None
+    net.load_state_dict(weights)
     if info.network.classes != len(info.classes):
         raise ModelError(
             f"{folder / DESCRIPTION}: the network has {info.network.classes} outputs, the class list {len(info.classes)} "
             "classes; use another copy of the model."
         )
     return net.eval(), info
+
+
+def _load_weights(folder: Path, network: UNetConfig) -> dict[str, torch.Tensor]:
+    """The weights, after they were found to be those of the network; a network of any size is refused before it is made."""
+    try:
+        with torch.device("meta"):
+            expected = {name: tuple(tensor.shape) for name, tensor in UNet(network).state_dict().items()}
+        weights = load_file(folder / WEIGHTS)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        first = str(error).splitlines()[0]
+        raise ModelError(f"{folder / WEIGHTS}: does not fit the network of {DESCRIPTION} ({first}).") from None
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name in {**expected, **found}:
+        if expected.get(name) != found.get(name):
+            raise ModelError(
+                f"{folder / WEIGHTS}: does not fit the network of {DESCRIPTION} ({name[:100]} is "
+                f"{found.get(name, 'missing')}, the network has {expected.get(name, 'none')}); use another copy."
+            )
+    return weights
 
 
 def model_card(info: ModelInfo) -> str:

@@ -24,6 +24,10 @@ from torch import Tensor, nn
 from trainer.config import build, configs_dir, load_yaml, nearest
 from trainer.errors import ConfigError
 
+MAX_LEVELS = 12
+MAX_CHANNELS = 1 << 16
+"""Far beyond any network of this kind: what a damaged or hostile model.json asks for is not made."""
+
 
 @dataclass(frozen=True)
 class UNetConfig:
@@ -62,6 +66,8 @@ class UNetConfig:
     def __post_init__(self) -> None:
         if len(self.widths) < 2:
             raise ValueError(f"widths: {list(self.widths)} is too short; a U needs at least two levels")
+        if len(self.widths) > MAX_LEVELS or max(self.widths) > MAX_CHANNELS:
+            raise ValueError(f"widths: at most {MAX_LEVELS} levels of at most {MAX_CHANNELS} channels")
         if min(self.widths) < 2 or self.classes < 1 or self.in_channels < 1:
             raise ValueError("widths, classes and in_channels: must be positive (widths from 2)")
         if not 0.0 <= self.dropout < 1.0:

@@ -15,7 +15,7 @@ from trainer.config import build, load_yaml, nearest
 from trainer.dataset.pictures import ENCODINGS, decode_label, decode_rgb, picture_size
 from trainer.dataset.source import FrameRef, Source
 from trainer.dataset.split import read_lists
-from trainer.errors import DataError
+from trainer.errors import DataError, LabelError
 from trainer.labels import load_label_table
 
 RGB_FOLDER = "CameraRGB"
@@ -63,7 +63,9 @@ def find_layout(path: Path) -> Layout | None:
 def _stems(folder: Path) -> dict[str, str]:
     """{stem: file name} of the pictures in a folder. DataError where two files share a stem."""
     found: dict[str, str] = {}
-    for name in sorted(os.listdir(folder)):
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_file())  # opening a pipe would wait for ever
+    for name in names:
         stem, suffix = os.path.splitext(name)
         if name.startswith(".") or suffix.lower() not in PICTURE_SUFFIXES:
             continue
@@ -133,7 +135,12 @@ class FolderSource(Source):
             raise DataError(
                 f"{self.path}: there is no label encoding {encoding!r}; {nearest(str(encoding), ENCODINGS)}"
             )
-        return load_label_table(table), encoding
+        try:
+            return load_label_table(table), encoding
+        except LabelError as error:
+            raise LabelError(
+                f"{self.path / LABELS_FILE}: {error}" if stated.table is not None else str(error)
+            ) from None
 
     def _refuse_unpaired(self, without_label: int) -> None:
         half = "label" if without_label else "picture"

@@ -71,7 +71,7 @@ class FrameTable(Sequence[FrameRef]):
         last_key, last = self._last
         if key == last_key:  # picture, label and JSON of a frame are asked for one after the other
             return last
-        episode, _, stem = key.rpartition("/")
+        episode, _, stem = key.partition("/")
         wanted = stem.encode()
         for k in self._of_episode.get(episode, []):
             part = self._parts[k]

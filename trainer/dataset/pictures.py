@@ -23,10 +23,23 @@ DEPTH_FAR_CM = 65535
 # PNG level 1: at 20 Hz the encoder's time counts more than its last 10 % of bytes.
 PNG_LEVEL = 1
 
+MAX_PIXELS = 1 << 26
+"""8192 x 8192: a picture that says it is larger is refused before room is made for it (a header of 60,000 x 60,000 is
+as short as any)."""
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 # What Pillow raises on damaged files, by format and place of the damage.
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
 
 
 def _load(data: bytes, where: str, kind: str) -> Image.Image:
@@ -36,6 +49,7 @@ def _load(data: bytes, where: str, kind: str) -> Image.Image:
         raise DataError(f"{where}: the {kind} {what}; replace the file or take it out of the data")
     try:
         picture = Image.open(io.BytesIO(data), formats=("PNG", "JPEG"))
+        _refuse_giant(picture.size, where, kind)
         picture.load()
     except _DECODE_ERRORS as error:
         raise DataError(
@@ -44,10 +58,20 @@ def _load(data: bytes, where: str, kind: str) -> Image.Image:
     return picture
 
 
+def _refuse_giant(size: tuple[int, int], where: str, kind: str) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise DataError(
+            f"{where}: the {kind} says that it has {size[0]}x{size[1]} pixels, more than {MAX_PIXELS}; replace the file or "
+            "take it out of the data"
+        )
+
+
 def decode_rgb(data: bytes, where: str) -> np.ndarray:
     """PNG or JPEG bytes to (H, W, 3) uint8 RGB; grey becomes RGB, an alpha channel is dropped."""
     if data.startswith(_JPEG):
         try:
+            height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=True)
+            _refuse_giant((width, height), where, "picture")
             return simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True)
         except ValueError:
             pass  # CMYK and the like; a damaged one fails in Pillow too, which says why

@@ -17,11 +17,11 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 import numpy as np
 
-from trainer.config import build, nearest
+from trainer.config import build, nearest, shown
 from trainer.dataset.frame_table import Entries, FrameTable, Part, rows_with
 from trainer.dataset.pictures import decode_label, decode_rgb, picture_size
 from trainer.dataset.shard import read_member
@@ -127,6 +127,9 @@ class EpisodeInfo:
         return str(self.weather.get("name", ""))
 
 
+_EPISODE_KEYS: dict[str, type] = {key: get_origin(hint) or hint for key, hint in get_type_hints(EpisodeInfo).items()}
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Replace a JSON file in one step: a kill leaves the old or the new one, never half of one."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -141,7 +144,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read ({error}); `data repair` rebuilds what can be rebuilt") from error
     if not isinstance(values, dict):
         raise DataError(f"{path}: a JSON object is expected, found {type(values).__name__}")
@@ -179,9 +182,14 @@ def read_recording_info(path: Path) -> RecordingInfo:
 def read_episode_info(folder: Path) -> EpisodeInfo:
     """Read episode.json of one episode folder. DataError when it is missing or damaged."""
     values = _read_json(folder / EPISODE_FILE)
-    known = {f.name for f in dataclasses.fields(EpisodeInfo)}
+    for key, kind in _EPISODE_KEYS.items():
+        if key in values and type(values[key]) is not kind:
+            raise DataError(
+                f"{folder / EPISODE_FILE}: {key} is {shown(values[key])}, expected a {kind.__name__}; "
+                "`data repair` rebuilds what can be rebuilt"
+            )
     try:
-        return EpisodeInfo(**{key: value for key, value in values.items() if key in known})
+        return EpisodeInfo(**{key: value for key, value in values.items() if key in _EPISODE_KEYS})
     except TypeError as error:
         raise DataError(f"{folder / EPISODE_FILE}: {error}; `data repair` rebuilds what can be rebuilt") from error
 
@@ -196,7 +204,7 @@ def episode_folders(path: Path) -> list[Path]:
 
 def shard_paths(folder: Path) -> list[Path]:
     """The shards of one episode, in the order of writing."""
-    return sorted(folder.glob("shard-*.tar"))
+    return sorted(shard for shard in folder.glob("shard-*.tar") if shard.is_file())
 
 
 class RecordingSource(Source):
@@ -263,15 +271,22 @@ class RecordingSource(Source):
         """FRAME.json of the frame."""
         try:
             values = json.loads(self.member_bytes(ref, "json"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             shard, frame = self._frames.place(ref.key)
             raise DataError(f"{self.path / shard}: {frame.stem}.json is damaged ({error})") from error
-        return dict(values)
+        if not isinstance(values, dict):
+            raise DataError(f"{self.where(ref)[0]}: its FRAME.json is damaged, it holds {shown(values)}")
+        return values
+
+    def _written_crc32(self, ref: FrameRef) -> dict[str, Any]:
+        """What FRAME.json says of its members, {} where it says nothing."""
+        written = self.meta(ref).get("crc32")
+        return written if isinstance(written, dict) else {}
 
     def changed_members(self, ref: FrameRef) -> list[str]:
         """Members of the frame, of any camera, whose CRC-32 is not the one written with them."""
         shard, frame = self._frames.place(ref.key)
-        written = self.meta(ref).get("crc32", {})
+        written = self._written_crc32(ref)
         return [
             name
             for name, place in frame.members.items()
@@ -304,7 +319,7 @@ class RecordingSource(Source):
 
     def content_key(self, ref: FrameRef) -> str:
         """Sizes and written CRC-32 of picture and label."""
-        written = self.meta(ref).get("crc32", {})
+        written = self._written_crc32(ref)
         members = self._frames.place(ref.key)[1].members
         names = [self._field(ref, "rgb"), self._field(ref, "semantic")]
         return ":".join(f"{members[name][1]}.{written.get(name, '')}" for name in names)

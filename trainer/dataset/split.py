@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.config import nearest
+from trainer.config import nearest, shown
 from trainer.dataset.source import FrameRef, Source
 from trainer.errors import DataError
 
@@ -44,8 +44,12 @@ def read_lists(
         file = path / file_name
         if not file.is_file():
             continue
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{file}: cannot be read ({error}); it must be UTF-8 text, one name a line") from None
         keys: dict[str, None] = {}
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(text.splitlines(), 1):
             entry = line.strip()
             if not entry or entry.startswith("#"):
                 continue
@@ -56,7 +60,7 @@ def read_lists(
                     if strict:
                         near = difflib.get_close_matches(bare, entries, n=1)
                         hint = f"did you mean {near[0]!r}?" if near else "take the line out or add the picture"
-                        raise DataError(f"{file} line {number}: there is no picture or episode {entry!r}; {hint}")
+                        raise DataError(f"{file} line {number}: there is no picture or episode {shown(entry)}; {hint}")
                     continue
                 entry = bare
             keys.update(dict.fromkeys(entries[entry]))
