@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 import reprlib
+import sys
 import types
 import typing
 from pathlib import Path
@@ -137,7 +139,7 @@ def build(cls: type[T], values: dict[str, Any], where: str) -> T:
     kept = {key: _convert(value, hints[key], f"{where}: {key}") for key, value in values.items()}
     try:
         return cls(**kept)
-    except ValueError as error:
+    except (ValueError, ConfigError) as error:
         raise ConfigError(f"{where}: {error}") from None
 
 
@@ -170,7 +172,9 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
             raise ConfigError(f"{where}: expected 'key: value' lines, found {shown(value)}.")
         return build(hint, value, where)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        # .nan means nothing to any key, and a whole number may be too large.
+        if value == value and abs(value) <= sys.float_info.max or value in (math.inf, -math.inf):
+            return float(value)
     if hint is float and isinstance(value, str):
         # YAML 1.1 reads 1e-3 as a string; what was meant is plain.
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import threading
@@ -83,10 +84,19 @@ def sim(argv: list[str]) -> int:
             partial = arguments.ready_file.with_name(arguments.ready_file.name + ".partial")
             partial.write_text(f"{server.port} {server.streams.port}\n", encoding="ascii")
             partial.replace(arguments.ready_file)
+        if not _is_loopback(arguments.host):
+            _say(f"--host {arguments.host}: whoever reaches these ports may use it; there is no password")
         _say(f"ready: carla.Client('{arguments.host}', {server.port}); Ctrl-C ends it")
         server.run()
     _say("ended")
     return 0
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class _Parent:
