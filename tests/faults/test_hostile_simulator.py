@@ -161,7 +161,7 @@ def bombard(simulator: Simulator, conversation: list[list], count: int, capsys: 
     after = standing(simulator)
     with capsys.disabled():
         print(f"\n{count} messages: slowest answer {bystander.slowest_s * 1e3:.0f} ms; {before} -> {after}")
-    assert after[0] < before[0] + 60
+    assert after[0] < before[0] + 100  # some of the calls are right, and what they spawn stays
     assert simulator.process.poll() is None
 
 

@@ -1,0 +1,92 @@
+"""Much of one thing: `endurance.py PORT WHAT COUNT`, WHAT one of ticks, pictures, loads, actors; prints what it saw.
+
+`rates` are those of the parts of the run (things a second), in order.
+"""
+
+import queue
+import sys
+import time
+
+import carla
+
+sys.path.insert(0, sys.argv[4])
+from session import client, fresh_world, leave
+
+PARTS = 10
+
+
+def parts(count, do):
+    """`do` as often, in ten parts; the rate of each."""
+    rates = []
+    for _ in range(PARTS):
+        started_s = time.perf_counter()
+        for _ in range(count // PARTS):
+            do()
+        rates.append(count // PARTS / (time.perf_counter() - started_s))
+    return rates
+
+
+def cars(world, number):
+    """Cars under constant throttle and steering: they go in circles, with physics and no Traffic Manager."""
+    library = world.get_blueprint_library()
+    points = world.get_map().get_spawn_points()
+    spawned = [world.spawn_actor(library.find("vehicle.audi.tt"), points[k * 7 % len(points)]) for k in range(number)]
+    for car in spawned:
+        car.apply_control(carla.VehicleControl(throttle=0.4, steer=0.9))
+    return spawned
+
+
+what, count = sys.argv[2], int(sys.argv[3])
+world = fresh_world()
+seen = {}
+if what == "ticks":
+    driving = cars(world, 10)
+    seen["rates"] = parts(count, world.tick)
+    seen["moved"] = sum(car.get_velocity().length() > 0.1 for car in driving)
+elif what == "pictures":
+    boxes, cameras = [], []
+    (car,) = cars(world, 1)
+    for kind in ("rgb", "semantic_segmentation"):
+        blueprint = world.get_blueprint_library().find(f"sensor.camera.{kind}")
+        blueprint.set_attribute("image_size_x", "256")
+        blueprint.set_attribute("image_size_y", "144")
+        cameras.append(world.spawn_actor(blueprint, carla.Transform(carla.Location(z=1.6)), attach_to=car))
+        boxes.append(queue.Queue())
+        cameras[-1].listen(boxes[-1].put)
+    wrong = 0
+
+    def tick():
+        global wrong
+        frame = world.tick()
+        wrong += sum(box.get(timeout=120).frame != frame for box in boxes)
+
+    seen["rates"] = parts(count, tick)
+    seen["wrong"] = wrong
+    for camera in cameras:
+        camera.stop()
+        camera.destroy()
+elif what == "loads":
+    towns = ["Town01", "Town03"]
+
+    def load():
+        if world.get_map():
+            towns.append(towns.pop(0))
+        client.load_world(towns[0])
+
+    seen["rates"] = parts(count, load)
+elif what == "actors":
+    library = world.get_blueprint_library()
+    kinds = [library.find("vehicle.audi.tt"), library.find("static.prop.trafficcone01")]
+    points = world.get_map().get_spawn_points()[:50]
+
+    def batch():
+        commands = [carla.command.SpawnActor(kinds[k % 2], point) for k, point in enumerate(points)]
+        ids = [answer.actor_id for answer in client.apply_batch_sync(commands, True) if not answer.error]
+        assert len(ids) == len(points), len(ids)
+        client.apply_batch_sync([carla.command.DestroyActor(each) for each in ids], True)
+
+    rates = parts(count // len(points), batch)
+    seen["rates"] = [rate * len(points) for rate in rates]
+    seen["left"] = len(world.get_actors().filter("vehicle.*"))
+world = client.get_world()
+leave(world, seen)
