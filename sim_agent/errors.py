@@ -3,6 +3,7 @@
 UserError
 └── SimulatorError        a simulator that can't be reached, or does not do what was asked
     ├── SpawnRefused      no place for an actor here, or not such an actor
+    ├── VehicleGone       our vehicle was destroyed by another program
     └── SimulatorGone     it was there and answers no more: what follows needs a new session
 """
 
@@ -17,6 +18,10 @@ class SimulatorError(UserError):
 
 class SpawnRefused(SimulatorError):
     """The simulator does not spawn an actor, as where another one stands in its place."""
+
+
+class VehicleGone(SimulatorError):
+    """Our vehicle is not in the world any more; its actor object would go on telling of where it was last."""
 
 
 class SimulatorGone(SimulatorError):

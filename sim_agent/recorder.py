@@ -6,6 +6,7 @@ import collections
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from sim_agent.errors import VehicleGone
 from sim_agent.film import Film
 from sim_agent.gates import Gates, Scene, StuckWatch, thumb_of
 from sim_agent.ledger import Header
@@ -42,7 +43,10 @@ def record_part(
     info: RecordingInfo,
     begin: Callable[[Header], Sink],
 ) -> str:
-    """Record one part; returns why it ended: `done`, `stuck` (the vehicle got nowhere) or `fruitless` (no frame was kept).
+    """Record one part; returns why it ended.
+
+    That is `done`, `stuck` (the vehicle got nowhere), `fruitless` (no frame was kept), or `vehicle gone` (another program
+    destroyed it).
 
     begin: called once the scene stands, with how it really began. When this raises, what was kept before is written.
 
@@ -76,9 +80,12 @@ def drive(
     watch = StuckWatch(config.gates.stuck_s)
     waiting: collections.deque[Scene] = collections.deque()
     first = session.tick()
-    scene = observe(session, ego, first)
-    kept, kept_s = 0, scene.time_s
+    kept, kept_s, frame = 0, float(session.world.get_snapshot().timestamp.elapsed_seconds), first
     while True:
+        try:
+            scene = observe(session, ego, frame)
+        except VehicleGone:
+            return "vehicle gone"
         if (scene.frame - first) % config.every == 0:
             waiting.append(scene)
         if len(waiting) > IN_FLIGHT and _look(waiting.popleft(), rig, keep, gates, sink):
@@ -89,7 +96,7 @@ def drive(
             return "stuck"
         if scene.time_s - kept_s > FRUITLESS_S:
             return "fruitless"
-        scene = observe(session, ego, session.tick())
+        frame = session.tick()
 
 
 def _look(scene: Scene, rig: Rig, keep: Callable[[Bundle, dict[str, Any]], None], gates: Gates, sink: Sink) -> bool:
@@ -108,8 +115,16 @@ def _look(scene: Scene, rig: Rig, keep: Callable[[Bundle, dict[str, Any]], None]
 
 
 def observe(session: Session, ego: Any, frame: int) -> Scene:
-    """The ego vehicle at the frame that was ticked last, from the client's snapshot: no call to the server."""
+    """The ego vehicle at the frame that was ticked last, from the client's snapshot: no call to the server.
+
+    Raises VehicleGone where it is not in the world any more.
+    """
     snapshot = session.world.get_snapshot()
+    if snapshot.find(ego.id) is None:
+        raise VehicleGone(
+            f"the vehicle (actor {ego.id}) is gone: another program at this simulator destroyed it, or loaded a town; "
+            "start this command again when that one is done."
+        )
     transform, velocity, control = ego.get_transform(), ego.get_velocity(), ego.get_control()
     place, turn = transform.location, transform.rotation
     return Scene(

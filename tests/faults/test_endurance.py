@@ -39,7 +39,7 @@ def test_memory_and_rate_stay_flat(
     assert after[0] < before[0] + 40 and after[1:] == before[1:]
     # noise of a machine with other work beside it, not a slope
     assert statistics.median(seen["rates"][-3:]) > 0.6 * statistics.median(seen["rates"][:3])
-    assert seen.get("wrong", 0) == 0 and seen.get("left", 0) == 0 and seen.get("moved", 10) == 10
+    assert seen.get("wrong", 0) == 0 and seen.get("left", 0) == 0
 
 
 @pytest.mark.slow

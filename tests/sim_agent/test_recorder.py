@@ -136,7 +136,7 @@ class Road:
     def __init__(self, speed_m_s=10.0, missing=(), repeats=False):
         self.frame, self.speed_m_s, self.missing, self.repeats = 100, speed_m_s, missing, repeats
         self.calls, self.dropped, self.kept = [], Counter(), []
-        self.world = self
+        self.world, self.id, self.gone_at = self, 24, None
         self.draw = np.random.default_rng(0)
 
     def tick(self):
@@ -145,7 +145,11 @@ class Road:
         return self.frame
 
     def get_snapshot(self):
-        return SimpleNamespace(timestamp=SimpleNamespace(elapsed_seconds=self.frame * 0.05))
+        gone = self.gone_at is not None and self.frame >= self.gone_at
+        return SimpleNamespace(
+            timestamp=SimpleNamespace(elapsed_seconds=self.frame * 0.05),
+            find=lambda actor_id: None if gone or actor_id != self.id else self,
+        )
 
     def get_transform(self):
         place = SimpleNamespace(x=self.frame * 0.05 * self.speed_m_s, y=0.0, z=0.0)
@@ -214,6 +218,13 @@ def test_a_drive_that_keeps_nothing_is_given_up_though_the_vehicle_moves(monkeyp
     road = Road(repeats=True)
     assert road.drive(5) == "fruitless"
     assert len(road.kept) == 1 and road.dropped["duplicate"] == pytest.approx(100, abs=2)
+
+
+def test_a_vehicle_that_another_program_destroyed_ends_the_drive():
+    road = Road()
+    road.gone_at = 125
+    assert road.drive(5, rate_hz=20.0) == "vehicle gone"
+    assert road.kept and max(road.kept) < 125
 
 
 # ledger
