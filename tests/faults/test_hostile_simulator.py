@@ -21,8 +21,6 @@ from tests.sim_agent.embedded.simulator import Simulator
 from tests.sim_agent.embedded.wire.client import RpcClient, Subscriber
 from tests.sim_agent.embedded.wire.test_hostile import requests
 
-pytestmark = pytest.mark.slow
-
 LOADS = {"load_new_episode", "copy_opendrive_to_file", "set_replayer_time_factor"}
 """Whoever may call at all may load a town, which takes its time: that is no attack."""
 NASTY: tuple[Any, ...] = (
@@ -165,6 +163,7 @@ def bombard(simulator: Simulator, conversation: list[list], count: int, capsys: 
     assert simulator.process.poll() is None
 
 
+@pytest.mark.slow
 def test_10_000_wrong_messages(simulator: Simulator, conversation: list[list], capsys: pytest.CaptureFixture) -> None:
     bombard(simulator, conversation, 10_000, capsys)
 
@@ -174,6 +173,7 @@ def test_100_000_wrong_messages(simulator: Simulator, conversation: list[list], 
     bombard(simulator, conversation, 100_000, capsys)
 
 
+@pytest.mark.slow
 def test_clients_that_hold_on_to_everything(simulator: Simulator, capsys: pytest.CaptureFixture) -> None:
     """Connections that say nothing, one byte at a time, that promise 4 GB, never read, or vanish without a word."""
     before = standing(simulator)
