@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,5 @@ def test_a_vehicle_that_is_destroyed_is_noticed_and_its_episode_taken_again(comm
     assert sum(info.frames for info in episodes.values()) == FRAMES == len(frames_on_disk(command.out))
     code, out, err = command.finish(command.start("data", "check", command.out))
     assert code == 0, out + err
+    server.send_signal(signal.SIGINT)
+    assert command.finish(server)[0] == 0

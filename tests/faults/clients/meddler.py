@@ -11,8 +11,11 @@ client.set_timeout(60.0)
 what = sys.argv[2]
 world = client.get_world()
 if what == "destroy":
-    for vehicle in world.get_actors().filter("vehicle.lincoln.*"):
-        client.apply_batch_sync([carla.command.DestroyActor(vehicle.id)], False)
+    while not (vehicles := world.get_actors().filter("vehicle.lincoln.mkz_2020")):
+        world.wait_for_tick()  # the list is empty until the first snapshot has come
+    for vehicle in vehicles:
+        (answer,) = client.apply_batch_sync([carla.command.DestroyActor(vehicle.id)], False)
+        assert not answer.error, answer.error
 elif what == "tick":
     end_s = time.monotonic() + 5.0
     while time.monotonic() < end_s:
