@@ -216,12 +216,12 @@ class RecordingSource(Source):
         self._places: dict[str, tuple[str, ShardFrame]] = {}
         frames: list[FrameRef] = []
         of_episode: dict[str, list[str]] = {}
-        for folder in episode_folders(path):
+        for folder in self._episodes():
             episode = read_episode_info(folder)
             self.episodes[folder.name] = episode
             of_episode[folder.name] = []
-            for shard in shard_paths(folder):
-                for frame in scan_shard(shard).frames:
+            for shard in self._shards(folder):
+                for frame in self._frames(shard):
                     if not any(name.startswith(f"{self.camera}.rgb.") for name in frame.members):
                         continue
                     key = f"{folder.name}/{frame.stem}"
@@ -237,13 +237,31 @@ class RecordingSource(Source):
         entries: dict[str, list[str]] = {ref.key: [ref.key] for ref in frames} | of_episode
         self.lists, self.missing_from_lists = read_lists(path, entries, strict)
 
+    # How the shards are reached: these are all that a recording elsewhere does otherwise.
+
+    def _episodes(self) -> list[Path]:
+        return episode_folders(self.path)
+
+    def _shards(self, folder: Path) -> list[Path]:
+        return shard_paths(folder)
+
+    def _frames(self, shard: Path) -> tuple[ShardFrame, ...]:
+        return scan_shard(shard).frames
+
+    def _read(self, shard: Path, member: tuple[int, int]) -> bytes:
+        return read_member(shard, member)
+
+    def _written_crc32(self, ref: FrameRef) -> dict[str, str]:
+        """Member -> the CRC-32 that was written with it, hex."""
+        return dict(self.meta(ref).get("crc32", {}))
+
     def member_bytes(self, ref: FrameRef, kind: str) -> bytes:
         """One member of a frame as it is stored. kind: `rgb`, `semantic`, `depth`, `instance` or `json`.
 
         DataError where the frame has none.
         """
         shard, frame = self._places[ref.key]
-        return read_member(self.path / shard, frame.members[self._field(ref, kind)])
+        return self._read(self.path / shard, frame.members[self._field(ref, kind)])
 
     def _field(self, ref: FrameRef, kind: str) -> str:
         shard, frame = self._places[ref.key]
@@ -278,11 +296,11 @@ class RecordingSource(Source):
     def changed_members(self, ref: FrameRef) -> list[str]:
         """Members of the frame, of any camera, whose CRC-32 is not the one written with them."""
         shard, frame = self._places[ref.key]
-        written = self.meta(ref).get("crc32", {})
+        written = self._written_crc32(ref)
         return [
             name
             for name, place in frame.members.items()
-            if name in written and f"{zlib.crc32(read_member(self.path / shard, place)):08x}" != written[name]
+            if name in written and f"{zlib.crc32(self._read(self.path / shard, place)):08x}" != written[name]
         ]
 
     def read_rgb(self, ref: FrameRef) -> np.ndarray:
@@ -311,7 +329,7 @@ class RecordingSource(Source):
 
     def content_key(self, ref: FrameRef) -> str:
         """Sizes and written CRC-32 of picture and label."""
-        written = self.meta(ref).get("crc32", {})
+        written = self._written_crc32(ref)
         members = self._places[ref.key][1].members
         names = [self._field(ref, "rgb"), self._field(ref, "semantic")]
         return ":".join(f"{members[name][1]}.{written.get(name, '')}" for name in names)
