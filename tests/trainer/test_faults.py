@@ -4,7 +4,7 @@ Where the fault tests of the job are, by what is done to it:
 
  1. a worker of rank 0 or 1 is killed            test_job: workers_that_are_killed_or_stand_still
  2. ... right after a checkpoint                 the same: each fault comes when a checkpoint has just appeared
- 3. the driver is killed                         test_job: a_disturbed_run; amid an upload: test_bucket_run
+ 3. the driver is killed                         test_job: driver_is_killed; amid an upload: test_bucket_run
  4. a node is lost                               test_nodes: (a) replaced, (b) elastic, (c) lost for good; by its network:
                                                  test_namespaces
  5. 2 -> 1 -> 2 workers, the same bits           test_nodes: elastic; test_job: deterministic_weights; dataset/test_sampler
@@ -13,7 +13,7 @@ Where the fault tests of the job are, by what is done to it:
  8. a damaged store                              test_checkpoint; test_job: deterministic_weights
  9. S3: busy, gone, closed                       test_bucket, test_bucket_run
 10. too few cores, a storage that is not shared  test_job: more_workers_than_cores; test_preflight, test_namespaces
-11. SIGINT and SIGTERM                           test_job: a_disturbed_run
+11. SIGINT and SIGTERM                           test_job: driver_is_killed_interrupted_and_terminated
 12. Ray Jobs                                     not yet: there is no --submit
 13. one rank's exception or NaN                  here
 14. another data, batch or seed on resume        test_job: another_seed_data_or_batch

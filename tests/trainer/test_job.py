@@ -158,7 +158,7 @@ def final_weights(run):
 
 
 DISTURBED = [
-    "--size", "xs", "--workers", 2, "--set", "picture=[48,80]", "crop=[32,64]", "batch=4", "steps=300", "validations=3",
+    "--size", "xs", "--workers", 2, "--set", "picture=[48,80]", "crop=[32,64]", "batch=4", "steps=400", "validations=3",
     "checkpoint_s=1", "precision=fp32",
 ]  # fmt: skip
 
@@ -184,28 +184,36 @@ def same_as_calm(storm, calm):
 
 @pytest.mark.slow
 @pytest.mark.skipif(available_cpus() < 2, reason="needs two cores")
-@pytest.mark.parametrize("fault", ["driver killed", "interrupted", "terminated"])
-def test_a_disturbed_run_ends_with_the_weights_of_an_undisturbed_one(fault, calm, command_line, recording, recovery):
+def test_a_run_whose_driver_is_killed_interrupted_and_terminated_ends_with_the_same_weights(
+    calm, command_line, recording, recovery
+):
     arguments = ["train", "--data", recording, "--run", "storm", *DISTURBED]
     storm = command_line.folder / "runs" / "storm"
     process = command_line.start(*arguments)
-    wait_for(lambda: checkpoint.every(storm), "a first checkpoint", process=process)
-    begun = time.monotonic()
-    process.send_signal({"interrupted": signal.SIGINT, "terminated": signal.SIGTERM}.get(fault, signal.SIGKILL))
-    out, err = process.communicate(timeout=300)
-    ended_s = time.monotonic() - begun
-    if fault != "driver killed":
-        assert process.returncode == 130, (out, err)
-        assert "saved; the same command goes on" in out
-    assert not (storm / "summary.json").exists()
-    wait_for(lambda: not command_line.processes(), "the end of what the driver had started")
-    gone_s, again_at = time.monotonic() - begun, time.monotonic()
-    process = command_line.start(*arguments)
-    started = wait_for(lambda: starts_of(storm, "attempt-002"), "workers of a second attempt", process=process)
-    recovery(fault, exit_s=ended_s, all_gone_s=gone_s, at_work_again_s=time.monotonic() - again_at)
+    for number, fault in enumerate((signal.SIGKILL, signal.SIGINT, signal.SIGTERM), 1):
+
+        def committed(number=number):
+            return [c for c in checkpoint.every(storm) if c.path.parent.name == f"attempt-{number:03d}"]
+
+        saved = wait_for(committed, f"a checkpoint of attempt {number}", process=process)[0]
+        begun = time.monotonic()
+        process.send_signal(fault)
+        out, err = process.communicate(timeout=300)
+        ended_s = time.monotonic() - begun
+        if fault != signal.SIGKILL:
+            assert process.returncode == 130, (out, err)
+            assert "saved; the same command goes on" in out
+        assert not (storm / "summary.json").exists()
+        wait_for(lambda: not command_line.processes(), "the end of what the driver had started")
+        gone_s, again_at = time.monotonic() - begun, time.monotonic()
+        process = command_line.start(*arguments)
+        attempt = f"attempt-{number + 1:03d}"
+        started = wait_for(lambda a=attempt: starts_of(storm, a), f"workers of {attempt}", process=process)
+        recovery(fault.name, exit_s=ended_s, all_gone_s=gone_s, at_work_again_s=time.monotonic() - again_at)
+        assert started[0]["step"] >= saved.step > 0
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, (out, err)
-    assert f"resuming from step {started[0]['step']} of" in out and started[0]["step"] > 0
+    assert f"resuming from step {started[0]['step']} of" in out
     same_as_calm(storm, calm)
 
 

@@ -46,6 +46,10 @@ class RemoteRecording(RecordingSource):
                 raise DataError(
                     f"{bucket.url}: holds no recording; expected {RECORDING_FILE} and {EPISODES_FOLDER}/ there"
                 )
+            path.mkdir(parents=True, exist_ok=True)
+            for old in path.iterdir():  # lists of an earlier state of the bucket
+                if old.is_file() and old.name not in self._objects and old.name != ".lock":
+                    old.unlink()
             for name in self._objects:
                 if not name.endswith(".tar"):
                     (path / name).parent.mkdir(parents=True, exist_ok=True)
