@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from trainer.bucket import Bucket, is_url, scratch
+from trainer.bucket import Bucket, environment, is_url, scratch
 from trainer.config import build, configs_dir, load_yaml, nearest
 from trainer.dataset.source import open_source
 from trainer.errors import ConfigError, UsageError
@@ -52,6 +53,9 @@ class TrainArguments:
     address: str | None = None
     """A running Ray cluster: HOST:PORT of its GCS, or auto. --data and --storage are paths that all its nodes share.
     Default: RAY_ADDRESS, else a Ray of this machine for the length of the command."""
+    submit: str | None = None
+    """A Ray cluster's dashboard (http://HEAD:8265): run there as a Ray job, and print its lines here. --data and --storage
+    are then its paths, or s3://."""
     wait: float = WAIT_S
     """Seconds to wait for workers, at the start and after a loss, before the run ends with an error."""
     threads: int = 1
@@ -84,6 +88,15 @@ def train(argv: list[str]) -> int:
         raise UsageError("--threads: must be 1 or more.")
     if arguments.wait <= 0:
         raise UsageError("--wait: must be above 0 s.")
+    if arguments.submit:
+        if arguments.address or arguments.dry_run:
+            raise UsageError("--submit: the job uses the cluster that it runs on; leave out --address and --dry-run.")
+        from trainer.submit import submit
+
+        remote = any(is_url(place) for place in (arguments.storage, *arguments.data))
+        return submit(
+            arguments.submit, arguments, environment() if remote else {}, input if sys.stdin.isatty() else None
+        )
     address = arguments.address or os.environ.get("RAY_ADDRESS") or None
     if arguments.cache_gb <= 0:
         raise UsageError("--cache-gb: must be above 0.")

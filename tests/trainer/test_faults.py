@@ -14,7 +14,7 @@ Where the fault tests of the job are, by what is done to it:
  9. S3: busy, gone, closed                       test_bucket, test_bucket_run
 10. too few cores, a storage that is not shared  test_job: more_workers_than_cores; test_preflight, test_namespaces
 11. SIGINT and SIGTERM                           test_job: driver_is_killed_interrupted_and_terminated
-12. Ray Jobs                                     not yet: there is no --submit
+12. Ray Jobs                                     test_submit
 13. one rank's exception or NaN                  here
 14. another data, batch or seed on resume        test_job: another_seed_data_or_batch
 """

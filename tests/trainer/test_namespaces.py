@@ -44,6 +44,7 @@ class Machines:
         self.command_line = command_line
         self.names = [f"cu{os.getpid()}-{side}" for side in "ab"]
         # Ray's sockets have long names of their own, and a path may have a hundred letters.
+        self.raylets = []
         self.temp = Path(tempfile.mkdtemp(prefix="cu", dir="/tmp"))
 
     def __enter__(self):
@@ -59,19 +60,21 @@ class Machines:
 
     def __exit__(self, *_):
         self.command_line.end_all()
+        for process in self.raylets:
+            process.wait(60)
         for name in self.names:
             ip("netns", "del", name, check=False)
         shutil.rmtree(self.temp, ignore_errors=True)
 
-    def start(self, machine, *command):
+    def start(self, machine, *command, output=subprocess.PIPE):
         """A process on machine 0 or 1."""
         return subprocess.Popen(
             ["ip", "netns", "exec", self.names[machine], *map(str, command)],
             cwd=self.command_line.folder,
             env=self.command_line.env,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
             text=True,
         )
 
@@ -82,7 +85,9 @@ class Machines:
         ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1", "--disable-usage-stats"]
         ray += ["--node-ip-address", (HEAD, OTHER)[machine], "--object-store-memory", 80_000_000, *rest]
         line = " ".join(map(str, ray))
-        return self.start(machine, "unshare", "-m", "sh", "-c", f"{before or 'true'} && exec {line}")
+        shell = ["unshare", "-m", "sh", "-c", f"{before or 'true'} && exec {line}"]
+        self.raylets.append(self.start(machine, *shell, output=subprocess.DEVNULL))
+        return self.raylets[-1]
 
     def train(self, *arguments):
         return self.start(0, sys.executable, ROOT / "launch.py", "train", "--address", f"{HEAD}:{PORT}", *arguments)
@@ -135,7 +140,7 @@ def test_two_machines_train_together_and_one_is_cut_off(command_line, recording,
         recovery("a storage that is not shared", refused_s=time.monotonic() - begun)
         assert not checkpoint.every(storage / "far")
         lacking.terminate()
-        lacking.communicate(timeout=60)
+        lacking.wait(60)
         wait_for(lambda: machines.nodes() == [HEAD], "its leave", timeout_s=120)
 
         machines.start_ray(1)
