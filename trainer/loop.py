@@ -51,7 +51,7 @@ STOP = "stop"
 STARTS = "starts.jsonl"
 PULSE = "pulse"
 NOTES = "notes.txt"
-PREEMPTION_LOOK_S = 1.0
+PREEMPTION_LOOK_S = 3.0
 """Between looks whether a node is about to be taken away: each one is a barrier by an actor of Ray's."""
 Part = tuple[Tensor, Tensor]
 """Pictures and labels of one part of a global batch."""

@@ -158,7 +158,7 @@ def final_weights(run):
 
 
 DISTURBED = [
-    "--size", "xs", "--workers", 2, "--set", "picture=[48,80]", "crop=[32,64]", "batch=4", "steps=400", "validations=3",
+    "--size", "xs", "--workers", 2, "--set", "picture=[48,80]", "crop=[32,64]", "batch=4", "steps=300", "validations=3",
     "checkpoint_s=1", "precision=fp32",
 ]  # fmt: skip
 
