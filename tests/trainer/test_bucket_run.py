@@ -100,3 +100,12 @@ def test_a_bucket_that_is_not_there_or_closed_is_a_sentence_at_once(server, comm
         server.want_keys(False)
     assert closed.returncode == 1 and "does not know this AWS_ACCESS_KEY_ID" in closed.stderr
     assert time.monotonic() - begun < 120 and "Traceback" not in gone.stderr + closed.stderr
+
+
+@pytest.mark.slow
+def test_a_dry_run_leaves_nothing_in_the_bucket(server, command_line, recording):
+    command_line.env |= server.env | {"XDG_CACHE_HOME": str(command_line.folder / "disk")}
+    done = command_line.run("train", "--data", recording, "--storage", "s3://bkt/dry", "--dry-run", *ARGUMENTS)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert "run folder s3://bkt/dry/town" in done.stdout and "nothing is kept" in done.stdout
+    assert not server.names("dry")
