@@ -5,11 +5,12 @@ import dataclasses
 import pytest
 import torch
 
-from trainer import loop
+from trainer import checkpoint, loop
 from trainer.config import build, configs_dir, load_yaml
 from trainer.dataset.source import open_source
 from trainer.errors import ConfigError, TrainingError
-from trainer.job import Driver
+from trainer.hardware import available_cpus
+from trainer.job import Driver, run_training
 from trainer.loop import Worker
 from trainer.recipe import TrainConfig
 from trainer.request import TrainRequest, Workers
@@ -74,3 +75,20 @@ def test_what_does_not_go_together_is_refused(recording, tmp_path):
         TrainRequest((open_source(recording),), "x", tmp_path, CONFIG), tmp_path, Workers(1, 1), None
     ).identity
     assert "accumulate" not in identity["recipe"]  # a run of before is resumed as it was
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(available_cpus() < 2, reason="needs two cores")
+def test_two_workers_with_two_parts_each_are_one_with_four(recording, tmp_path, shared_ray):
+    """Batch norm and all: the same four parts; DDP adds them up in another order."""
+    weights = []
+    for workers, accumulate in ((1, 4), (2, 2)):
+        config = dataclasses.replace(CONFIG, accumulate=accumulate, learning_rate=1e-4, validations=1, ema=0.0)
+        request = TrainRequest((open_source(recording),), f"{workers}x{accumulate}", tmp_path, config, workers=workers)
+        run_training(request, shared_ray)
+        state = checkpoint.load(checkpoint.newest(tmp_path / request.run)[0])
+        weights.append({k: v for k, v in state.weights.items() if "running" not in k and "num_batches" not in k})
+    most = max(float((value - weights[1][name]).abs().max()) for name, value in weights[0].items())
+    assert most < 6.5e-4  # three steps of Adam move a weight by 3e-4 at most, either way
+    close = [torch.isclose(value, weights[1][name], atol=2e-5).float().mean() for name, value in weights[0].items()]
+    assert float(torch.stack(close).mean()) > 0.98
