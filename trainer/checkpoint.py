@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,10 +120,15 @@ def load(checkpoint: Checkpoint) -> TrainingState:
 
 def every(run: Path) -> list[Checkpoint]:
     """All checkpoint folders of a run, newest first, whole or not."""
+    return in_order(path for path in run.glob("attempt-*/step_*") if path.is_dir())
+
+
+def in_order(folders: Iterable[Path]) -> list[Checkpoint]:
+    """Those of these folders that have the name of a checkpoint, newest first."""
     found = []
-    for path in run.glob("attempt-*/step_*"):
+    for path in folders:
         match = _NAME.search(path.name)
-        if match and path.is_dir():
+        if match:
             found.append((int(match[1]), path.parent.name, int(match[2] or 0), path))
     return [Checkpoint(path, step) for step, _, _, path in sorted(found, reverse=True)]
 
@@ -134,18 +139,25 @@ def newest(run: Path) -> tuple[Checkpoint | None, list[str]]:
     Raises:
         TrainingError: there are checkpoints and none is whole; a run never starts again from step 0 unasked.
     """
+    return first_whole(every(run), lambda c: check_manifest(c.path, "checkpoint"), run.name, str(run.parent))
+
+
+def first_whole(
+    candidates: Sequence[Checkpoint], check: Callable[[Checkpoint], object], run: str, where: str
+) -> tuple[Checkpoint | None, list[str]]:
+    """The first one that `check` does not raise ModelError for, and its sentence for each one before; see `newest`."""
     skipped = []
-    for checkpoint in every(run):
+    for checkpoint in candidates:
         try:
-            check_manifest(checkpoint.path, "checkpoint")
+            check(checkpoint)
         except ModelError as error:
             skipped.append(str(error))
         else:
             return checkpoint, skipped
     if skipped:
         raise TrainingError(
-            f"run {run.name!r} in {run.parent} can't be resumed: none of its {len(skipped)} checkpoint(s) is whole, and "
-            f"the newest says: {skipped[0]} Put a whole one back, or choose another --run name."
+            f"run {run!r} in {where} can't be resumed: none of its {len(skipped)} checkpoint(s) is whole, and the newest "
+            f"says: {skipped[0]} Put a whole one back, or choose another --run name."
         )
     return None, []
 
@@ -156,13 +168,17 @@ def prune(run: Path, written: Sequence[Path], keep: int) -> None:
     written: what the present workers committed, oldest first. Before there are `keep` of them nothing is removed: a
     fallback could still need it.
     """
+    for checkpoint in outdated(every(run), written, keep):
+        shutil.rmtree(checkpoint.path)
+
+
+def outdated(candidates: Sequence[Checkpoint], written: Sequence[Path], keep: int) -> list[Checkpoint]:
+    """Those that `prune` removes."""
     kept = written[-keep:]
     if len(kept) < keep:
-        return
+        return []
     oldest_step = min(_step_of(path) for path in kept)
-    for checkpoint in every(run):
-        if checkpoint.step < oldest_step:
-            shutil.rmtree(checkpoint.path)
+    return [checkpoint for checkpoint in candidates if checkpoint.step < oldest_step]
 
 
 def rewind_metrics(checkpoint: Checkpoint | None, metrics: Path) -> None:

@@ -16,22 +16,25 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from socket import gethostname
 
 from safetensors import SafetensorError
 from torch import Tensor
 
 from trainer import checkpoint
+from trainer.bucket import reason
 from trainer.checkpoint import Checkpoint, TrainingState
 from trainer.model_dir import ModelInfo
+from trainer.run_bucket import RunBucket
 
 KEEP = 2
 MOST_FAILURES = 3
 
 
 def next_start(starts: Path, workers: int, step: int) -> int:
-    """Note one more start of the workers of an attempt in the file `starts`; the first is 1."""
+    """Note one more start of the workers of an attempt, by rank 0, in the file `starts`; the first is 1."""
     with starts.open("a+", encoding="utf-8") as file:
-        file.write(json.dumps({"workers": workers, "step": step}) + "\n")
+        file.write(json.dumps({"workers": workers, "step": step, "host": gethostname(), "pid": os.getpid()}) + "\n")
         file.flush()
         os.fsync(file.fileno())
         file.seek(0)
@@ -45,8 +48,11 @@ class Committer:
     until MOST_FAILURES in a row, then `exhausted` holds the sentence to end with.
     """
 
-    def __init__(self, run: Path, attempt: str, start: int, note: Callable[[str], None]):
-        self.run, self.attempt, self.start, self.note = run, attempt, start, note
+    def __init__(
+        self, run: Path, attempt: str, start: int, note: Callable[[str], None], store: RunBucket | None = None
+    ):
+        """store: where a checkpoint must be to count, when that is not the folder `run` itself."""
+        self.run, self.attempt, self.start, self.note, self.store = run, attempt, start, note, store
         self.exhausted: str | None = None
         self._failures = 0
         self._written: list[Path] = []
@@ -87,10 +93,16 @@ class Committer:
             checkpoint.save(temporary, state, info, metrics, metrics_bytes=lines)
             os.replace(temporary, place)
             _sync_folder(place.parent)
+            if self.store is not None:
+                self.store.commit(place)
         except (OSError, SafetensorError) as error:  # the latter is what its writer makes of a full disk
             self._failures += 1
-            why = getattr(error, "strerror", None) or error
-            said = f"checkpoint of step {state.step} could not be written to {place} ({why})"
+            why = reason(error) if isinstance(error, OSError) else error
+            where: Path | str = place
+            if self.store is not None:
+                shutil.rmtree(place, ignore_errors=True)  # a copy of what is not there counts for nothing
+                where = self.store.bucket.at(self.attempt, place.name).url
+            said = f"checkpoint of step {state.step} could not be written to {where} ({why})"
             self.note(f"{said}; failure {self._failures} of {MOST_FAILURES} in a row")
             if self._failures >= MOST_FAILURES:
                 self.exhausted = f"{said}, {MOST_FAILURES} times in a row; make room there or choose another --storage"
@@ -99,6 +111,8 @@ class Committer:
         self._written.append(place)
         try:
             checkpoint.prune(self.run, self._written, KEEP)
+            if self.store is not None:
+                self.store.prune(self._written, KEEP)
         except OSError as error:  # this one is safe; the next commit tries again
             self.note(f"old checkpoints could not be removed ({error})")
         return Checkpoint(place, state.step)

@@ -34,13 +34,16 @@ def plan_training(request: TrainRequest) -> Plan:
         run = Path(folder).absolute() / request.run
         run.mkdir()
         driver = Driver(replace(request, cache=run / "cache"), run, workers, local_ray=None)
-        found, skipped = checkpoint.newest(kept)
+        store, place = driver.store, driver.place if request.bucket else kept
+        found, skipped = store.newest(Path(folder) / "kept") if store else checkpoint.newest(kept)
         if found is not None:
             saved = json.loads((found.path / checkpoint.STATE).read_text(encoding="utf-8"))
             checkpoint.refuse_other(saved["identity"], driver.identity, kept)
         recipe, split = driver.recipe, driver.split
         view = ProgressView(request.run, recipe.steps, recipe.batch, quiet=request.quiet)
-        driver.introduce(view, found, skipped, kept)
+        driver.introduce(view, found, skipped, place)
+        # The calibration works on this machine's disk alone.
+        driver.request, driver.store = replace(driver.request, bucket=None), None
         view.phase("calibrating: some steps of a few pictures")
 
         started = time.monotonic()

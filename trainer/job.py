@@ -24,6 +24,7 @@ from typing import Any
 from trainer import checkpoint
 from trainer.dataset.lock import locked
 from trainer.dataset.packed import Packed, pack
+from trainer.dataset.parts import WINDOW_PARTS, PartList, pack_parts, pictures_per_part
 from trainer.dataset.split import Split, split_sources
 from trainer.errors import TrainingError, UserError
 from trainer.hardware import available_cpus
@@ -31,16 +32,18 @@ from trainer.interrupts import Interrupts
 from trainer.labels import load_class_list
 from trainer.local_ray import LocalRay
 from trainer.losses import class_weights
-from trainer.manifest import write_json
+from trainer.manifest import MANIFEST, write_json
 from trainer.model_dir import ModelInfo, Preprocessing, save_model, versions
 from trainer.preflight import alive_nodes, check_nodes
 from trainer.progress import MetricsTail, ProgressView, TensorBoard
 from trainer.pulse import PulseWatch
 from trainer.recipe import resolve
 from trainer.request import TrainRequest, Workers, check_workers
+from trainer.run_bucket import Exchange, RunBucket
 from trainer.unet import load_preset
 
-SUMMARY = "summary.json"
+SUMMARY, CONFIG = "summary.json", "config.json"
+Pictures = Packed | PartList
 _POLL_S = 0.5
 _TELL_S = 30.0
 """Workers need some time to start: only then their absence is worth a line."""
@@ -69,6 +72,9 @@ class Driver:
 
     def __init__(self, request: TrainRequest, run: Path, workers: Workers, local_ray: LocalRay | None):
         self.request, self.run, self.workers, self.local_ray = request, run, workers, local_ray
+        self.store = RunBucket(request.bucket.at(request.run)) if request.bucket else None
+        self.place = self.store.bucket.url if self.store else str(run)
+        """Where the run is, in words."""
         self.classes = load_class_list(request.config.classes)
         self.split: Split = split_sources(
             list(request.sources),
@@ -93,14 +99,15 @@ class Driver:
                 f"batch: {self.recipe.batch} pictures can't be shared equally by {workers} workers; "
                 "choose a batch that is a multiple of --workers."
             )
-        elif self.recipe.batch < workers.most:
+        elif self.recipe.batch < workers.most * request.config.accumulate:
+            parts = f" in {request.config.accumulate} parts each" if request.config.accumulate > 1 else ""
             raise TrainingError(
-                f"batch: {self.recipe.batch} pictures are fewer than {workers.most} workers; choose a larger batch."
+                f"batch: {self.recipe.batch} pictures are fewer than {workers.most} workers{parts}; choose a larger batch."
             )
         sources = [
             {
                 "name": s.name,
-                "path": str(s.path.absolute()),
+                "path": s.place,
                 "table": s.table.name,
                 "encoding": s.encoding,
                 "frames": len(s.frames),
@@ -120,41 +127,58 @@ class Driver:
             "classes": list(self.classes.names),
             "recipe": self.recipe.identity(),
         }
+        if request.bucket is not None:
+            # Pictures are drawn from some parts at a time: another order than that of one cache on a disk.
+            self.identity["parts"] = {"pictures": pictures_per_part(self.recipe.stored), "window": WINDOW_PARTS}
         if request.config.deterministic:
             # Whose change is another order of sums, or another arithmetic.
             self.identity |= {"threads": request.threads, "device": "GPU" if request.use_gpu else "CPU"}
 
     def train(self) -> dict[str, Any]:
         """The whole job; see run_training."""
-        found, skipped = checkpoint.newest(self.run)
+        found, skipped = self.newest()
         if found is not None:
             saved = json.loads((found.path / checkpoint.STATE).read_text(encoding="utf-8"))
             checkpoint.refuse_other(saved["identity"], self.identity, self.run)
-            if found.step >= self.recipe.steps and (self.run / SUMMARY).is_file():
-                print(
-                    f"run {self.request.run!r} is finished: {self.recipe.steps} steps, model in {self.run / 'model'}."
-                )
-                return dict(json.loads((self.run / SUMMARY).read_text(encoding="utf-8")))
+            summary = self._summary()
+            if found.step >= self.recipe.steps and summary is not None:
+                print(f"run {self.request.run!r} is finished: {self.recipe.steps} steps, model in {summary['model']}.")
+                return summary
         start_step = found.step if found else 0
         view = ProgressView(
             self.request.run, self.recipe.steps, self.recipe.batch, start_step, quiet=self.request.quiet
         )
         with view:
-            self.introduce(view, found, skipped, self.run)
+            self.introduce(view, found, skipped, self.place)
             self._write_config()
             with Interrupts() as interrupts:
                 train, val = self._prepare(view)
                 if self.request.address or len(alive_nodes()) > 1:
-                    nodes = check_nodes([self.run, self.cache()])
-                    view.say(f"{nodes} node(s): the same versions, and all share {self.run} and {self.cache()}")
+                    shared = [] if self.store else [self.run, self.cache()]
+                    nodes = check_nodes(shared, self.store.bucket if self.store else None)
+                    view.say(f"{nodes} node(s): the same versions, and all share {self.place} and the packed pictures")
                 interrupts.install()  # Ray's start has put a handler of its own, in C++, in the place of ours
                 job = self.make_job(train, val)
                 outcome = self._fit(job, view, interrupts)
             return self._finish(job, outcome, view)
 
+    def newest(self) -> tuple[checkpoint.Checkpoint | None, list[str]]:
+        """The newest whole checkpoint of the run, and what was passed over; it is on this machine's disk."""
+        return self.store.newest(self.run) if self.store else checkpoint.newest(self.run)
+
+    def _summary(self) -> dict[str, Any] | None:
+        """Of a finished run."""
+        if self.store is not None:
+            data = self.store.bucket.get(SUMMARY)
+            return dict(json.loads(data)) if data is not None else None
+        file = self.run / SUMMARY
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+
     # before
 
-    def introduce(self, view: ProgressView, found: checkpoint.Checkpoint | None, skipped: list[str], run: Path) -> None:
+    def introduce(
+        self, view: ProgressView, found: checkpoint.Checkpoint | None, skipped: list[str], run: Path | str
+    ) -> None:
         """Say what is to be done, with the reasons of each choice."""
         recipe = self.recipe
         view.say(
@@ -186,7 +210,7 @@ class Driver:
 
     def _write_config(self) -> None:
         write_json(
-            self.run / "config.json",
+            self.run / CONFIG,
             {
                 "run": self.request.run,
                 "identity": self.identity,
@@ -197,11 +221,13 @@ class Driver:
                 "versions": versions(),
             },
         )
+        if self.store is not None:
+            self.store.bucket.upload(self.run / CONFIG, CONFIG)
 
-    def _prepare(self, view: ProgressView) -> tuple[Packed, Packed]:
+    def _prepare(self, view: ProgressView) -> tuple[Pictures, Pictures]:
         """Pack the pictures while Ray starts: each takes seconds that the other does not need."""
         view.phase("packing pictures while Ray starts")
-        result: list[tuple[Packed, Packed]] = []
+        result: list[tuple[Pictures, Pictures]] = []
         errors: list[BaseException] = []
 
         def work() -> None:
@@ -225,11 +251,16 @@ class Driver:
         """Folder of the packed caches."""
         return (self.request.cache or self.request.storage / "cache").absolute()  # workers run elsewhere
 
-    def pack(self, pairs: Any) -> Packed:
-        """The packed cache of these (source, frame) pairs."""
+    def pack(self, pairs: Any) -> Pictures:
+        """The packed pictures of these (source, frame) pairs."""
+        if self.request.bucket is not None:
+            there = self.request.bucket.at("cache")
+            return pack_parts(
+                pairs, self.recipe.stored, self.classes, there, self.cache(), resize=self.recipe.config.resize
+            )
         return pack(pairs, self.recipe.stored, self.classes, self.cache(), resize=self.recipe.config.resize)
 
-    def make_job(self, train: Packed, val: Packed) -> Any:
+    def make_job(self, train: Pictures, val: Pictures) -> Any:
         """A new attempt in the run folder, and the `trainer.loop.Job` that tells the workers of it."""
         from trainer.loop import Job
 
@@ -239,7 +270,10 @@ class Driver:
             raise TrainingError(
                 f"class list {self.classes.name!r}: {error}; check its 'tags' and the label table."
             ) from None
-        existing = [int(p.name.removeprefix("attempt-")) for p in self.run.glob("attempt-*")]
+        names = {p.name for p in self.run.glob("attempt-*")}
+        if self.store is not None:
+            names |= {name.partition("/")[0] for name in self.store.bucket.objects() if name.startswith("attempt-")}
+        existing = [int(name.removeprefix("attempt-")) for name in names]
         attempt = f"attempt-{max(existing, default=0) + 1:03d}"
         (self.run / attempt).mkdir()
         config = self.recipe.config
@@ -255,13 +289,16 @@ class Driver:
             run=self.run,
             attempt=attempt,
             recipe=self.recipe,
-            train_cache=train.path,
-            val_cache=val.path,
+            train_cache=train.path if isinstance(train, Packed) else train,
+            val_cache=val.path if isinstance(val, Packed) else val,
             class_weights=tuple(float(w) for w in weights),
             info=info,
             identity=self.identity,
             threads=self.request.threads,
             started_s=self.request.started_s or time.time(),
+            preemptible=self.request.address is not None,
+            bucket=self.store.bucket if self.store else None,
+            cache_bytes=self.request.cache_bytes,
         )
 
     # during
@@ -283,7 +320,11 @@ class Driver:
 
         tail = MetricsTail(self.run / checkpoint.METRICS)
         # Until the workers have rewound it, the file holds what an earlier attempt wrote.
-        checkpoint.rewind_metrics(checkpoint.newest(self.run)[0], tail.path)
+        checkpoint.rewind_metrics(self.newest()[0], tail.path)
+        exchange: Exchange | None = None
+        if self.store is not None:
+            self.store.bucket.upload(tail.path, checkpoint.METRICS)
+            exchange = Exchange(self.store.bucket, self.run, [job.in_run(STOP)], job.told())
         board: TensorBoard | None = None
         fit = threading.Thread(target=work, name="fit", daemon=True)
         fit.start()
@@ -291,8 +332,12 @@ class Driver:
         shown = -1
         starts, pulse = MetricsTail(job.folder / STARTS), PulseWatch(job.folder / PULSE)
         try:
+            if exchange is not None:
+                exchange.start()
             while True:
                 ended = not fit.is_alive()
+                if ended and exchange is not None:
+                    exchange.close()
                 for line in tail.new_lines():
                     key = line["step"] * 2 + (line["kind"] == "val")
                     if key > shown:  # a restarted worker writes the same lines again after its checkpoint
@@ -308,6 +353,11 @@ class Driver:
                     break
                 silent_s = pulse.silent_s()
                 if silent_s > self.request.wait_s:
+                    if exchange is not None and exchange.trouble is not None:
+                        raise TrainingError(
+                            f"{self.place}: no sign of the workers for {silent_s:.0f} s ({exchange.trouble}). The same "
+                            "command resumes."
+                        )
                     raise TrainingError(
                         f"no worker was running for {silent_s:.0f} s: {shortage(self.workers, self.request)}; add nodes, "
                         "lower --workers, or give --wait more seconds. The same command resumes."
@@ -325,6 +375,8 @@ class Driver:
                     raise KeyboardInterrupt
                 fit.join(_POLL_S)
         finally:
+            if exchange is not None:
+                exchange.close()
             if board is not None:
                 board.close()
         for note in _notes(job.folder):
@@ -366,9 +418,9 @@ class Driver:
         if outcome["state"] == "stopped":
             view.say(f"stopped at step {outcome['step']} of {self.recipe.steps}, saved; the same command goes on.")
             raise KeyboardInterrupt
-        found, _ = checkpoint.newest(self.run)
+        found, _ = self.newest()
         if found is None or found.step != self.recipe.steps:
-            raise TrainingError(f"{self.run}: the last checkpoint is not whole; give the same command again.")
+            raise TrainingError(f"{self.place}: the last checkpoint is not whole; give the same command again.")
         state = checkpoint.load(found)
         score = state.best_score
         info = replace(job.info, metrics=score)
@@ -383,9 +435,14 @@ class Driver:
             "best": {"step": score["step"], "miou": score["miou"]},
             "pictures_per_s": round(statistics.median(rates), 2),
             "first_step_s": first["first_step_s"],
-            "model": str(model),
+            "model": str(model) if self.store is None else self.store.bucket.at("model").url,
         }
         write_json(self.run / SUMMARY, summary)
+        if self.store is not None:
+            self.store.bucket.upload(self.run / checkpoint.METRICS, checkpoint.METRICS)
+            self.store.bucket.upload_folder(model, last=MANIFEST)
+            self.store.bucket.upload(self.run / SUMMARY, SUMMARY)
+            view.say(f"model: {summary['model']}")
         shown = "not scored" if score["miou"] is None else f"mIoU {score['miou']:.3f} on the held-out pictures"
         view.say(f"finished: {self.recipe.steps} steps, {shown} at step {score['step']}; model in {model}")
         return summary
@@ -393,9 +450,17 @@ class Driver:
 
 def _run_folder(request: TrainRequest) -> Path:
     run = (request.storage / request.run).absolute()
-    if request.fresh and run.is_dir() and any(run.glob("attempt-*")):
+    place: Path | str = run
+    if request.bucket is not None:
+        there = request.bucket.at(request.run)
+        place = there.url
+        there.check()
+        used = request.fresh and bool(RunBucket(there).every())
+    else:
+        used = request.fresh and run.is_dir() and any(run.glob("attempt-*"))
+    if used:
         raise TrainingError(
-            f"{run}: --fresh wants a new run, and this one has checkpoints; choose another --run name (nothing is removed)."
+            f"{place}: --fresh wants a new run, this one has checkpoints; choose another --run name (nothing is removed)."
         )
     try:
         run.mkdir(parents=True, exist_ok=True)

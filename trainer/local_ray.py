@@ -21,12 +21,16 @@ _ENVIRONMENT = {
     # A returned report is committed at the controller's next poll (2 s by default).
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",
+    # A worker that stands still keeps the others in a collective, and they are not to be asked to leave it for long (30 s).
+    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5",
+    # A checkpoint's barrier: longer than the upload of a last checkpoint takes, and not for ever.
+    "RAY_TRAIN_COLLECTIVE_TIMEOUT_S": "900",
     # For room, not for the processes: after the loss of a node Ray asks for as many workers as before, and waits so long
     # before an elastic run takes fewer. How long a run waits in all is the driver's to say (trainer/pulse.py).
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5",
     "RAY_TRAIN_METRICS_ENABLED": "0",
-    # Nobody takes this machine away from itself: one actor less to start (3 s of a core).
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # For the warning that a node is about to be taken away (5 s by default).
+    "RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S": "1",
     # Ray runs its workers at nice 15, where anything busy on the machine all but stops a training run.
     "RAY_worker_niceness": "0",
     "RAY_AUTH_MODE": "token",
@@ -59,6 +63,8 @@ class LocalRay:
 
     def __enter__(self) -> LocalRay:
         prepare_ray()
+        # Nobody takes this machine away from itself: one actor less to start (3 s of a core).
+        os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "1" if self.address else "0"
         self._thread.start()
         return self
 

@@ -16,8 +16,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ray.train
 import torch
@@ -27,9 +28,11 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer import augment, checkpoint
+from trainer.bucket import Bucket, scratch
 from trainer.commit import Committer, next_start
-from trainer.dataset.packed import open_packed
-from trainer.dataset.sampler import Sampler
+from trainer.dataset.packed import Packed, open_packed
+from trainer.dataset.parts import WINDOW_PARTS, PartList, Parts
+from trainer.dataset.sampler import Sampler, windowed_order
 from trainer.hardware import bf16_pays
 from trainer.losses import segmentation_loss
 from trainer.manifest import write_json
@@ -38,6 +41,7 @@ from trainer.optimizer import align_memory, learning_rate, make_optimizer
 from trainer.ordered import OrderedGradients
 from trainer.pulse import Pulse
 from trainer.recipe import Recipe
+from trainer.run_bucket import Exchange, RunBucket
 from trainer.unet import UNet
 from trainer.validation import validate
 
@@ -46,6 +50,9 @@ FIRST_STEP = "first_step.json"
 STOP = "stop"
 STARTS = "starts.jsonl"
 PULSE = "pulse"
+NOTES = "notes.txt"
+PREEMPTION_LOOK_S = 3.0
+"""Between looks whether a node is about to be taken away: each one is a barrier by an actor of Ray's."""
 Part = tuple[Tensor, Tensor]
 """Pictures and labels of one part of a global batch."""
 
@@ -58,19 +65,33 @@ class Job:
     attempt: str
     """Name of this start of the driver; Ray writes below `run / attempt`."""
     recipe: Recipe
-    train_cache: Path
-    val_cache: Path
+    train_cache: Path | PartList
+    val_cache: Path | PartList
     class_weights: tuple[float, ...]
     info: ModelInfo
     identity: dict[str, Any]
     threads: int
     started_s: float
     """time.time() when the command was given."""
+    preemptible: bool = False
+    """Whether nodes may be taken away with a warning (a cluster's)."""
+    bucket: Bucket | None = None
+    """The run's place, where that is in S3; `run` is then a folder on this machine's disk."""
+    cache_bytes: int = 0
+    """Of packed pictures from S3 on a node's disk."""
 
     @property
     def folder(self) -> Path:
         """Where this attempt's files are."""
         return self.run / self.attempt
+
+    def in_run(self, name: str) -> str:
+        """Name of one of this attempt's files, relative to the run."""
+        return f"{self.attempt}/{name}"
+
+    def told(self) -> list[str]:
+        """Files by which the workers tell the driver how they are, relative to the run."""
+        return [checkpoint.METRICS, *(self.in_run(n) for n in (STARTS, PULSE, FIRST_STEP, NOTES, OUTCOME))]
 
     @property
     def log_every(self) -> int:
@@ -81,11 +102,18 @@ class Job:
 def train_worker(config: dict[str, Job]) -> None:
     """Ray Train's training function; the configuration is `{"job": Job}`."""
     job = config["job"]
+    if job.bucket is not None:
+        job = dataclasses.replace(job, run=scratch(job.bucket, "worker"))
+        job.folder.mkdir(parents=True, exist_ok=True)
     context = ray.train.get_context()
     torch.set_num_threads(job.threads)
     device = ray.train.torch.get_device()
     rank = context.get_world_rank()
-    with Pulse(job.folder / PULSE) if rank == 0 else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if rank == 0:
+            if job.bucket is not None:
+                stack.enter_context(Exchange(job.bucket, job.run, job.told(), [job.in_run(STOP)]))
+            stack.enter_context(Pulse(job.folder / PULSE))
         Worker(job, rank, context.get_world_size(), device).run()
 
 
@@ -95,9 +123,12 @@ class Worker:
     def __init__(self, job: Job, rank: int, workers: int, device: torch.device):
         self.job, self.rank, self.workers, self.device = job, rank, workers, device
         recipe, config = job.recipe, job.recipe.config
-        self.train, self.val = open_packed(job.train_cache), open_packed(job.val_cache)
+        self.train, self.val = (self._pictures(cache) for cache in (job.train_cache, job.val_cache))
         self.sampler = Sampler(config.seed, len(self.train.keys), recipe.batch)
-        self.parts = [(rank, workers)]
+        if isinstance(job.train_cache, PartList):
+            self.sampler.order = partial(windowed_order, each=job.train_cache.each, window=WINDOW_PARTS)
+        self.store = RunBucket(job.bucket) if job.bucket is not None else None
+        self.parts = [(rank * config.accumulate + i, workers * config.accumulate) for i in range(config.accumulate)]
         """This worker's parts of a global batch, as (which, of how many); each is one forward and backward."""
         self.class_weights = torch.tensor(job.class_weights, device=device)
         precision = config.precision
@@ -115,6 +146,7 @@ class Worker:
         self.metrics = job.run / checkpoint.METRICS
         self.committer: Committer | None = None
         self.step = 0
+        self.leaving_nodes: list[str] = []
         self._resume()
         self.model: nn.Module = net
         self.ordered: OrderedGradients | None = None
@@ -129,11 +161,17 @@ class Worker:
             self.model = DistributedDataParallel(net, device_ids=ids, gradient_as_bucket_view=True)
         self.validator = UNet(recipe.network).to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
+    def _pictures(self, cache: Path | PartList) -> Packed | Parts:
+        if isinstance(cache, PartList):
+            return Parts(cache, scratch(cache.bucket, "worker"), self.job.cache_bytes)
+        return open_packed(cache)
+
     def run(self) -> None:
         """All steps from where the state stands to the recipe's last, or to a request to stop."""
         job, recipe = self.job, self.job.recipe
         sums = torch.zeros(2, device=self.device)
         saved_at, logged_at, seen = time.monotonic(), time.monotonic(), 0
+        looked_at = time.monotonic()
         last_score: dict[str, Any] = {}
         with self.batches() as batches:
             while self.step < recipe.steps:
@@ -157,18 +195,24 @@ class Worker:
                 if not log:
                     continue
                 done = self.step == recipe.steps
-                stop, due, unwritable = self.agree(
+                stop, due, unwritable, look = self.agree(
                     (
                         (job.folder / STOP).exists(),
                         time.monotonic() - saved_at > recipe.config.checkpoint_s,
                         self.committer is not None and self.committer.exhausted is not None,
+                        job.preemptible and time.monotonic() - looked_at > PREEMPTION_LOOK_S,
                     )
                 )
                 if unwritable:
                     break
-                if done or stop or due:
-                    self._checkpoint(last_score, last=done or stop)
+                leaving = look and self._is_preempted()
+                if look:
+                    looked_at = time.monotonic()
+                if done or stop or due or leaving:
+                    self._checkpoint(last_score, last=done or stop or leaving)
                     saved_at = time.monotonic()
+                if leaving:
+                    self._note(f"a node is about to be taken away: step {self.step} is saved")
                 if stop:
                     break
                 logged_at = time.monotonic()
@@ -194,7 +238,7 @@ class Worker:
             mine = self.ordered.mine
             figures = self.ordered.step(lambda shard: self._backward(shard, parts[shard - mine.start]))
         else:
-            figures = torch.stack(self._backward(self.rank, parts[0], self.sampler.weight(self.rank, self.workers)))
+            figures = self._accumulate(parts)
         # All workers hold the same gradients, so they see the same norm and decide alike.
         limit = config.clip_norm or math.inf
         norm = nn.utils.clip_grad_norm_(self.net.parameters(), limit)
@@ -203,6 +247,16 @@ class Worker:
         self.optimizer.step()
         if self.rank == 0:
             self._update_average(config.ema)
+        return figures
+
+    def _accumulate(self, parts: list[Part]) -> Tensor:
+        """Gradients of this worker's parts, one after another; workers exchange them with the last one only."""
+        figures = torch.zeros(2, device=self.device)
+        for number, ((which, of), part) in enumerate(zip(self.parts, parts, strict=True), 1):
+            alone = number < len(parts) and isinstance(self.model, DistributedDataParallel)
+            with cast(DistributedDataParallel, self.model).no_sync() if alone else contextlib.nullcontext():
+                weight = self.sampler.weight(which, of) / len(parts)
+                figures += torch.stack(self._backward(which, part, weight))
         return figures
 
     def _backward(self, which: int, part: Part, weight: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -319,17 +373,24 @@ class Worker:
     # state
 
     def _resume(self) -> None:
-        found, skipped = checkpoint.newest(self.job.run) if self.rank == 0 else (None, [])
-        path, step = self.agree((str(found.path) if found else None, found.step if found else 0))
+        found, skipped = self._newest() if self.rank == 0 else (None, [])
+        name, step = self.agree(
+            (str(found.path.relative_to(self.job.run)) if found else None, found.step if found else 0)
+        )
         if self.rank == 0:
             start = next_start(self.job.folder / STARTS, self.workers, step)
+            if self.store is not None:
+                # At once: who dies before the next exchange has written under this number.
+                self.store.bucket.upload(self.job.folder / STARTS, self.job.in_run(STARTS))
             for sentence in skipped if start > 1 else ():  # of the first start the driver has told
                 self._note(f"passed over: {sentence}")
             checkpoint.rewind_metrics(found, self.metrics)
-            self.committer = Committer(self.job.run, self.job.attempt, start, self._note)
-        if path is None:
+            self.committer = Committer(self.job.run, self.job.attempt, start, self._note, self.store)
+        if name is None:
             return
-        state = checkpoint.load(checkpoint.Checkpoint(Path(path), step))
+        if self.store is not None and self.rank != 0:
+            self.store.fetch(self.job.run, name)
+        state = checkpoint.load(checkpoint.Checkpoint(self.job.run / name, step))
         self.net.load_state_dict(state.weights)
         self.optimizer.load_state_dict(state.optimizer)
         align_memory(self.optimizer)
@@ -339,6 +400,15 @@ class Worker:
         self.best = {k: v.to(self.device) for k, v in state.best.items()}
         self.best_score = state.best_score
         self.step = state.step
+
+    def _newest(self) -> tuple[checkpoint.Checkpoint | None, list[str]]:
+        if self.store is None:
+            return checkpoint.newest(self.job.run)
+        for name in (STARTS, FIRST_STEP, NOTES):  # rank 0 may have been on another node before
+            data = self.store.bucket.get(self.job.in_run(name))
+            if data is not None:
+                (self.job.folder / name).write_bytes(data)
+        return self.store.newest(self.job.run)
 
     def state(self) -> checkpoint.TrainingState:
         """All that a checkpoint holds, as it is now and goes on changing."""
@@ -365,9 +435,20 @@ class Worker:
             committed = commit(self.state(), info, self.metrics)
         ray.train.report(
             {"step": self.step, "miou": score.get("miou")},
-            checkpoint=ray.train.Checkpoint.from_directory(str(committed.path)) if committed else None,
+            # Of a bucket Ray would need a file system of its own, for a record that nobody reads.
+            checkpoint=ray.train.Checkpoint.from_directory(str(committed.path))
+            if committed and not self.store
+            else None,
             checkpoint_upload_mode=ray.train.CheckpointUploadMode.NO_UPLOAD,
         )
+
+    def _is_preempted(self) -> bool:
+        """Whether a node of this job is about to be taken away, and that is news; a barrier over all workers."""
+        info = ray.train.get_preemption_info()
+        if info is None or info.preempted_node_ids == self.leaving_nodes:
+            return False
+        self.leaving_nodes = info.preempted_node_ids
+        return True
 
     def _stop_for_nonfinite(self, parts: list[Part]) -> None:
         """Keep what this worker computed on when the loss stopped being a number, and end the run."""
@@ -384,11 +465,17 @@ class Worker:
             folder / f"{name}.json",
             {"keys": [self.train.keys[s.index] for s in slots], "epochs": [s.epoch for s in slots]},
         )
+        batch = str(folder / f"{name}.safetensors")
+        if self.store is not None:
+            kept = self.store.bucket.at("nonfinite")
+            for suffix in ("safetensors", "json"):
+                kept.upload(folder / f"{name}.{suffix}", f"{name}.{suffix}")
+            batch = f"{kept.url}/{name}.safetensors"
         if self.committer is not None:
             self.committer.wait()
         if self.workers > 1:
             dist.barrier()
-        self._outcome("nonfinite", batch=str(folder / f"{name}.safetensors"))
+        self._outcome("nonfinite", batch=batch)
 
     # small things
 
@@ -418,7 +505,9 @@ class Worker:
             write_json(self.job.folder / OUTCOME, {"state": state, "step": self.step, **more})
 
     def _note(self, sentence: str) -> None:
-        with (self.job.folder / "notes.txt").open("a", encoding="utf-8") as file:
+        if self.rank != 0:
+            return
+        with (self.job.folder / NOTES).open("a", encoding="utf-8") as file:
             file.write(sentence + "\n")
 
     def _epoch(self) -> float:

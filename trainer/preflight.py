@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainer.bucket import Bucket, environment
 from trainer.errors import TrainingError
 
 TIMEOUT_S = 60.0
@@ -30,6 +31,8 @@ class NodeReport:
     """Of Python (3.11) and of packages; a package that is missing is not in it."""
     troubles: Mapping[str, str]
     """Folder -> why it can't be used there; empty when all can."""
+    bucket_trouble: str = ""
+    """Why the run's bucket can't be used there."""
 
 
 def alive_nodes() -> list[dict[str, Any]]:
@@ -39,10 +42,10 @@ def alive_nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def check_nodes(folders: Sequence[Path]) -> int:
+def check_nodes(folders: Sequence[Path], bucket: Bucket | None = None) -> int:
     """Look at every node of the running Ray; how many there are.
 
-    folders: must be the same on all nodes; they are there, and stay as they were.
+    folders: must be the same on all nodes; they are there, and stay as they were. bucket: all nodes must reach it.
 
     Raises:
         TrainingError: the first node that can't take part, and why.
@@ -58,9 +61,10 @@ def check_nodes(folders: Sequence[Path]) -> int:
             mark.write_text(token)
         look = ray.remote(num_cpus=0, max_retries=0)(look_at_node)
         asked = {
-            look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
-                [str(f) for f in folders], token, node["NodeID"]
-            ): node
+            look.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+                runtime_env={"env_vars": environment()} if bucket else None,
+            ).remote([str(f) for f in folders], token, node["NodeID"], bucket): node
             for node in nodes
         }
         done, silent = ray.wait(list(asked), num_returns=len(asked), timeout=TIMEOUT_S)
@@ -99,6 +103,8 @@ def refuse(report: NodeReport, mine: Mapping[str, str], written: Mapping[str, bo
     ]
     if differing:
         raise TrainingError(f"node {report.host}: {'; '.join(differing)}; install the same versions on all nodes.")
+    if report.bucket_trouble:
+        raise TrainingError(f"node {report.host}: {report.bucket_trouble}")
     unseen = {folder: "what it writes there does not arrive here" for folder, seen in written.items() if not seen}
     for folder, why in (unseen | dict(report.troubles)).items():
         raise TrainingError(
@@ -107,9 +113,14 @@ def refuse(report: NodeReport, mine: Mapping[str, str], written: Mapping[str, bo
         )
 
 
-def look_at_node(folders: Sequence[str], token: str, node: str) -> NodeReport:
+def look_at_node(folders: Sequence[str], token: str, node: str, bucket: Bucket | None = None) -> NodeReport:
     """Run on a node: its versions, and whether each folder holds the driver's mark and takes one of its own."""
-    troubles = {}
+    troubles, bucket_trouble = {}, ""
+    try:
+        if bucket is not None:
+            bucket.check()
+    except TrainingError as error:
+        bucket_trouble = str(error)
     for folder in map(Path, folders):
         try:
             if (folder / _mark(token)).read_text() != token:
@@ -120,7 +131,7 @@ def look_at_node(folders: Sequence[str], token: str, node: str) -> NodeReport:
             troubles[str(folder)] = "is not there, or is another folder there"
         except OSError as error:
             troubles[str(folder)] = f"can't be used there ({error.strerror})"
-    return NodeReport(socket.gethostname(), own_versions(), troubles)
+    return NodeReport(socket.gethostname(), own_versions(), troubles, bucket_trouble)
 
 
 def own_versions() -> dict[str, str]:

@@ -22,6 +22,19 @@ def fit(job: Any, workers: Workers, request: TrainRequest) -> None:
     from ray.train.torch import TorchConfig, TorchTrainer
 
     from trainer.loop import train_worker
+    from trainer.network import use_ray_interface
+
+    class OnNodes(TorchConfig().backend_cls):  # type: ignore[misc]
+        """PyTorch's process group over the network that Ray uses."""
+
+        def on_start(self, worker_group: Any, backend_config: Any) -> None:
+            worker_group.execute(use_ray_interface)
+            super().on_start(worker_group, backend_config)
+
+    class ClusterConfig(TorchConfig):
+        @property
+        def backend_cls(self) -> Any:
+            return OnNodes
 
     class LocalTrainer(TorchTrainer):
         """Without the two actors that this job has no work for: each is a process that imports Ray Train (3 s of a core)."""
@@ -36,7 +49,7 @@ def fit(job: Any, workers: Workers, request: TrainRequest) -> None:
     trainer = LocalTrainer(
         train_worker,
         train_loop_config={"job": job},
-        torch_config=TorchConfig(timeout_s=300),
+        torch_config=(ClusterConfig if request.address else TorchConfig)(timeout_s=300),
         scaling_config=ray.train.ScalingConfig(
             num_workers=(workers.fewest, workers.most) if workers.elastic else workers.most,
             elastic_resize_monitor_interval_s=_RESIZE_S,

@@ -96,6 +96,8 @@ class TrainConfig:
     """Seconds between checkpoints."""
     seed: int = 0
     """Of initial weights, order and augmentation."""
+    accumulate: int = 1
+    """Each worker's share of a batch is computed in so many parts, one after another: for batches that do not fit."""
     deterministic: bool = False
     """The same weights bit for bit on any number of workers up to `shards`, for more time a step."""
     shards: int = 4
@@ -111,6 +113,7 @@ class TrainConfig:
             "learning_rate",
             "validations",
             "checkpoint_s",
+            "accumulate",
             "shards",
         ):
             value = getattr(self, name)
@@ -126,6 +129,10 @@ class TrainConfig:
         for name in ("weight_decay", "clip_norm", "dice", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: {getattr(self, name)} must not be negative")
+        if self.deterministic and self.accumulate > 1:
+            raise ValueError(
+                "accumulate: a deterministic run computes its virtual shards one after another already; set `shards` instead"
+            )
         if self.steps is not None and self.epochs is not None:
             raise ValueError("steps and epochs: give one of them")
 
@@ -173,6 +180,8 @@ class Recipe:
             "crop",
         ):
             del kept[key]
+        if kept["accumulate"] == 1:
+            del kept["accumulate"]  # as below
         if not kept["deterministic"]:
             del kept["deterministic"], kept["shards"]  # a run of before there was such a mode is resumed as it was
         return kept | {

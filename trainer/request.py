@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainer.bucket import Bucket, environment
 from trainer.dataset.source import Source
 from trainer.errors import TrainingError, UsageError
 from trainer.hardware import available_cpus
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from trainer.recipe import TrainConfig  # with PyTorch, whose import takes two seconds
 
 WAIT_S = 300.0
+CACHE_BYTES = 4_000_000_000
 
 _WORKER_ENV = {
     # glibc would give big activation buffers back to the system and fault them in again at every step: with these,
@@ -42,6 +44,10 @@ class TrainRequest:
     fresh: bool = False
     val: tuple[Source, ...] = ()
     cache: Path | None = None
+    bucket: Bucket | None = None
+    """Where runs and packed pictures are, when that is S3; `storage` is then a folder on the driver's disk."""
+    cache_bytes: int = CACHE_BYTES
+    """Of packed pictures from S3 on a node's disk."""
     address: str | None = None
     """A Ray cluster's; None: this machine."""
     wait_s: float = WAIT_S
@@ -52,10 +58,11 @@ class TrainRequest:
 
     def worker_env(self) -> dict[str, str]:
         """Environment variables of a worker's process."""
+        storage = environment() if self.bucket else {}
         if not self.use_gpu:
-            return _WORKER_ENV
+            return _WORKER_ENV | storage
         # cuBLAS adds in a fixed order only with workspaces of a fixed size.
-        return {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"} if self.config.deterministic else {}
+        return ({"CUBLAS_WORKSPACE_CONFIG": ":4096:8"} if self.config.deterministic else {}) | storage
 
 
 @dataclass(frozen=True)

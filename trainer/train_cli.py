@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from trainer.bucket import Bucket, environment, is_url, scratch
 from trainer.config import build, configs_dir, load_yaml, nearest
 from trainer.dataset.source import open_source
 from trainer.errors import ConfigError, UsageError
@@ -26,7 +28,7 @@ class TrainArguments:
     """Fit a U-Net on labelled pictures as a Ray Train job; the same --run name goes on where that run stopped."""
 
     data: tuple[Path, ...]
-    """Recordings, or folders of pictures (CameraRGB/ + CameraSeg/)."""
+    """Recordings, or folders of pictures (CameraRGB/ + CameraSeg/). A recording may be in S3: s3://BUCKET/FOLDER."""
     run: str
     """Name of the run. A run of this name that was stopped or killed is resumed."""
     config: str = "train"
@@ -51,16 +53,24 @@ class TrainArguments:
     address: str | None = None
     """A running Ray cluster: HOST:PORT of its GCS, or auto. --data and --storage are paths that all its nodes share.
     Default: RAY_ADDRESS, else a Ray of this machine for the length of the command."""
+    submit: str | None = None
+    """A Ray cluster's dashboard (http://HEAD:8265): run there as a Ray job, and print its lines here. --data and --storage
+    are then its paths, or s3://."""
     wait: float = WAIT_S
     """Seconds to wait for workers, at the start and after a loss, before the run ends with an error."""
     threads: int = 1
     """Cores a worker."""
     gpu: bool = False
     """One GPU a worker."""
+    accumulate: int | None = None
+    """Parts in which each worker computes its share of a batch, one after another: for batches that do not fit."""
     deterministic: bool = False
     """The same weights bit for bit on 1, 2 or 4 workers, and after any fault; a step takes longer."""
     storage: Path = Path("runs")
-    """Folder of runs and of the packed cache."""
+    """Folder of runs and of the packed cache; or s3://BUCKET/FOLDER, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and,
+    for another storage than Amazon's, AWS_ENDPOINT_URL set."""
+    cache_gb: float = 4.0
+    """Gigabytes of packed pictures that a node keeps on its disk, with --storage in S3."""
     dry_run: bool = False
     """Print the plan and stop: workers, memory, steps, times by a short calibration. Nothing is kept."""
     fresh: bool = False
@@ -78,7 +88,19 @@ def train(argv: list[str]) -> int:
         raise UsageError("--threads: must be 1 or more.")
     if arguments.wait <= 0:
         raise UsageError("--wait: must be above 0 s.")
+    if arguments.submit:
+        if arguments.address or arguments.dry_run:
+            raise UsageError("--submit: the job uses the cluster that it runs on; leave out --address and --dry-run.")
+        from trainer.submit import submit
+
+        remote = any(is_url(place) for place in (arguments.storage, *arguments.data))
+        return submit(
+            arguments.submit, arguments, environment() if remote else {}, input if sys.stdin.isatty() else None
+        )
     address = arguments.address or os.environ.get("RAY_ADDRESS") or None
+    if arguments.cache_gb <= 0:
+        raise UsageError("--cache-gb: must be above 0.")
+    bucket = Bucket.from_url(arguments.storage) if is_url(arguments.storage) else None
     sources = tuple(open_source(p, arguments.table, arguments.encoding) for p in arguments.data)
     val = tuple(open_source(p, arguments.table, arguments.encoding) for p in arguments.val)
 
@@ -87,7 +109,9 @@ def train(argv: list[str]) -> int:
             sources=sources,
             val=val,
             run=arguments.run,
-            storage=arguments.storage,
+            storage=scratch(bucket, "driver") if bucket else arguments.storage,
+            bucket=bucket,
+            cache_bytes=int(arguments.cache_gb * 1e9),
             config=configuration(arguments),
             workers=workers,
             min_workers=min_workers,
@@ -132,7 +156,11 @@ def configuration(arguments: TrainArguments) -> TrainConfig:
             raise ConfigError(f"there is no configuration {arguments.config!r}; {nearest(arguments.config, known)}")
         path = configs_dir() / f"{arguments.config}.yaml"
     config = build(TrainConfig, load_yaml(path), str(path))
-    flags = {k: getattr(arguments, k) for k in ("size", "classes", "network") if getattr(arguments, k) is not None}
+    flags = {
+        k: getattr(arguments, k)
+        for k in ("size", "classes", "network", "accumulate")
+        if getattr(arguments, k) is not None
+    }
     if arguments.deterministic:
         flags["deterministic"] = True
     values = _plain(config) | flags

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trainer import augment
 from trainer.dataset.packed import Packed
+from trainer.dataset.parts import Parts
 from trainer.enlarge import labels_at
 from trainer.losses import segmentation_loss
 from trainer.metrics import Score
@@ -21,7 +22,7 @@ _BATCH = 4
 
 def validate(
     net: UNet,
-    held_out: Packed,
+    held_out: Packed | Parts,
     picture: Sequence[int],
     classes: Sequence[str],
     class_weights: Tensor,

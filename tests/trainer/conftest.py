@@ -73,3 +73,15 @@ def fitted(street, tmp_path_factory):
         versions=versions(),
     )
     return save_model(tmp_path_factory.mktemp("run") / "model", net.state_dict(), info)
+
+
+@pytest.fixture
+def recovery(record_property):
+    """Tell how long it took until a run was at work again: shown with -rP, kept in a JUnit report."""
+
+    def tell(fault, **figures):
+        print(f"recovery after {fault}:", ", ".join(f"{name} {value:.3g}" for name, value in figures.items()))
+        for name, value in figures.items():
+            record_property(f"{fault}: {name}", value)
+
+    return tell

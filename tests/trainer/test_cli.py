@@ -56,6 +56,9 @@ def fails(capsys, *arguments):
         (["train", "--data", "DATA", "--run", "x", "--network", "lively"], 1, "did you mean 'live'?"),
         (["train", "--data", "DATA", "--run", "x", "--table", "carla-0.9.11"], 1, "did you mean 'carla-0.9.1"),
         (["train", "--data", "DATA", "--run", "x", "--workers", "999"], 1, "999 workers"),
+        (["train", "--data", "DATA", "--run", "x", "--storage", "s3://"], 2, "expected s3://BUCKET/FOLDER"),
+        (["train", "--data", "DATA", "--run", "x", "--cache-gb", "0"], 2, "--cache-gb: must be above 0"),
+        (["train", "--data", "DATA", "--run", "x", "--accumulate", "0"], 1, "accumulate: 0 must be above 0"),
     ],
 )  # fmt: skip
 def test_arguments_that_do_not_fit(arguments, code, words, folder, capsys, tmp_path, monkeypatch):

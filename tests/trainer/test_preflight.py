@@ -3,6 +3,7 @@
 import pytest
 
 from trainer import preflight
+from trainer.bucket import Bucket
 from trainer.errors import TrainingError
 from trainer.preflight import NodeReport, check_nodes, look_at_node, own_versions, refuse
 
@@ -24,6 +25,19 @@ def test_a_folder_that_is_not_shared_is_named():
     assert "node gpu7: /runs/a: is not there" in refusal(troubles={"/runs/a": "is not there"})
     assert "node gpu7: /runs/a: what it writes there does not arrive here" in refusal(written={"/runs/a": False})
     refuse(NodeReport("gpu7", MINE, {}), MINE, {"/runs/a": True})
+
+
+def test_a_bucket_that_a_node_does_not_reach_is_told_with_the_node(monkeypatch):
+    said = "s3://runs/a: can't be used (nothing answers there)."
+    with pytest.raises(TrainingError, match=r"node gpu7: s3://runs/a: can't be used"):
+        refuse(NodeReport("gpu7", MINE, {}, said), MINE, {})
+
+    def unreachable(bucket):
+        raise TrainingError(said)
+
+    monkeypatch.setattr(Bucket, "check", unreachable)
+    assert look_at_node([], "t", "n1", Bucket("runs/a")).bucket_trouble == said
+    assert look_at_node([], "t", "n1").bucket_trouble == ""
 
 
 def test_what_a_node_looks_at(tmp_path):

@@ -25,7 +25,7 @@ from trainer.config import build, nearest, shown
 from trainer.dataset.frame_table import Entries, FrameTable, Part, rows_with
 from trainer.dataset.pictures import decode_label, decode_rgb, picture_size
 from trainer.dataset.shard import read_member
-from trainer.dataset.shard_index import read_shard
+from trainer.dataset.shard_index import ShardIndex, read_shard
 from trainer.dataset.source import FrameRef, Source
 from trainer.dataset.split import read_lists
 from trainer.errors import ConfigError, DataError, LabelError
@@ -224,18 +224,32 @@ class RecordingSource(Source):
         self.camera = camera or names[0]
         self.episodes: dict[str, EpisodeInfo] = {}
         parts: list[Part] = []
-        for folder in episode_folders(path):
+        for folder in self._episodes():
             episode = self.episodes[folder.name] = read_episode_info(folder)
-            shards = shard_paths(folder)
+            shards = self._shards(folder)
             # A frame that stands twice (a shard copied by hand) counts once: the first is kept.
             taken: set[bytes] | None = set() if len(shards) > 1 else None
             for shard in shards:
-                index = read_shard(shard)
+                index = self._index_of(shard)
                 rows = rows_with(index, f"{self.camera}.rgb.", taken)
                 place = shard.relative_to(path)
                 parts.append(Part(place, folder.name, episode.town, episode.weather_name, index, rows))
         self.frames = self._frames = FrameTable(parts)
         self.lists, self.missing_from_lists = read_lists(path, Entries(self._frames, tuple(self.episodes)), strict)
+
+    # How the shards are reached: these are all that a recording elsewhere does otherwise.
+
+    def _episodes(self) -> list[Path]:
+        return episode_folders(self.path)
+
+    def _shards(self, folder: Path) -> list[Path]:
+        return shard_paths(folder)
+
+    def _index_of(self, shard: Path) -> ShardIndex:
+        return read_shard(shard)
+
+    def _read(self, shard: Path, member: tuple[int, int]) -> bytes:
+        return read_member(shard, member)
 
     def member_bytes(self, ref: FrameRef, kind: str) -> bytes:
         """One member of a frame as it is stored. kind: `rgb`, `semantic`, `depth`, `instance` or `json`.
@@ -243,7 +257,7 @@ class RecordingSource(Source):
         DataError where the frame has none.
         """
         shard, frame = self._frames.place(ref.key)
-        return read_member(self.path / shard, frame.members[self._field(ref, kind)])
+        return self._read(self.path / shard, frame.members[self._field(ref, kind)])
 
     def _field(self, ref: FrameRef, kind: str) -> str:
         shard, frame = self._frames.place(ref.key)
@@ -278,8 +292,8 @@ class RecordingSource(Source):
             raise DataError(f"{self.where(ref)[0]}: its FRAME.json is damaged, it holds {shown(values)}")
         return values
 
-    def _written_crc32(self, ref: FrameRef) -> dict[str, Any]:
-        """What FRAME.json says of its members, {} where it says nothing."""
+    def _written_crc32(self, ref: FrameRef) -> dict[str, str]:
+        """Member -> the CRC-32 that was written with it, hex; {} where FRAME.json says nothing."""
         written = self.meta(ref).get("crc32")
         return written if isinstance(written, dict) else {}
 
@@ -290,7 +304,7 @@ class RecordingSource(Source):
         return [
             name
             for name, place in frame.members.items()
-            if name in written and f"{zlib.crc32(read_member(self.path / shard, place)):08x}" != written[name]
+            if name in written and f"{zlib.crc32(self._read(self.path / shard, place)):08x}" != written[name]
         ]
 
     def read_rgb(self, ref: FrameRef) -> np.ndarray:

@@ -7,6 +7,7 @@ each picture comes once an epoch, resuming needs nothing but the step, and two w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,13 +27,37 @@ def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
 
 
+def windowed_order(seed: int, epoch: int, count: int, each: int, window: int) -> np.ndarray:
+    """(count,) int64: the order of the pictures in an epoch where reading a part costs.
+
+    Parts in random order, in windows of `window` parts; within a window pictures in random order: so that a cache of two
+    windows is enough to fetch each part once an epoch, and a batch still mixes `window` parts.
+    """
+    draw = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    parts = draw.permutation(-(-count // each))
+    rows = []
+    for first in range(0, len(parts), window):
+        inside = np.concatenate(
+            [np.arange(p * each, min((p + 1) * each, count)) for p in parts[first : first + window]]
+        )
+        rows.append(draw.permutation(inside))
+    return np.concatenate(rows)
+
+
 class Sampler:
     """The row of pictures of one training run; `count` pictures, `global_batch` a step."""
 
-    def __init__(self, seed: int, count: int, global_batch: int):
+    def __init__(
+        self,
+        seed: int,
+        count: int,
+        global_batch: int,
+        order: Callable[[int, int, int], np.ndarray] = epoch_order,
+    ):
+        """order: (seed, epoch, count) -> (count,) int64, the pictures of an epoch."""
         if count < 1 or global_batch < 1:
             raise ValueError(f"a sampler needs at least one picture and a batch of one, not {count} and {global_batch}")
-        self.seed, self.count, self.global_batch = seed, count, global_batch
+        self.seed, self.count, self.global_batch, self.order = seed, count, global_batch, order
         self._orders: dict[int, np.ndarray] = {}
 
     def batch(self, step: int) -> list[Slot]:
@@ -67,5 +92,5 @@ class Sampler:
         if epoch not in self._orders:
             # A batch lies in two epochs at most, unless it is larger than the data.
             self._orders = {e: o for e, o in self._orders.items() if e >= epoch - 1}
-            self._orders[epoch] = epoch_order(self.seed, epoch, self.count)
+            self._orders[epoch] = self.order(self.seed, epoch, self.count)
         return Slot(epoch, int(self._orders[epoch][place]))

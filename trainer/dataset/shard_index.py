@@ -14,13 +14,14 @@ import contextlib
 import json
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from trainer.dataset.shard import ShardFrame, ShardScan, scan_shard
+from trainer.dataset.shard import ShardFrame, scan_shard
 
 INDEX_VERSION = 1
 CRC_BYTES = 8
@@ -61,7 +62,7 @@ def read_shard(path: Path) -> ShardIndex:
     index = _read(path, seen)
     if index is None:
         scan = scan_shard(path)
-        index = index_of(scan)
+        index = index_of(scan.frames, scan.file_bytes)
         if scan.closed:
             # A recording of somebody else's, a full disk: it is made again next time.
             with contextlib.suppress(OSError):
@@ -69,15 +70,15 @@ def read_shard(path: Path) -> ShardIndex:
     return index
 
 
-def index_of(scan: ShardScan) -> ShardIndex:
-    """The arrays of a scanned shard."""
-    fields = tuple(dict.fromkeys(field for frame in scan.frames for field in frame.members))
+def index_of(frames: Sequence[ShardFrame], shard_bytes: int) -> ShardIndex:
+    """The arrays of a shard's frames."""
+    fields = tuple(dict.fromkeys(field for frame in frames for field in frame.members))
     column = {field: k for k, field in enumerate(fields)}
-    places = np.zeros((len(scan.frames), len(fields), 2), np.uint32 if scan.file_bytes < 2**32 else np.uint64)
-    for row, frame in enumerate(scan.frames):
+    places = np.zeros((len(frames), len(fields), 2), np.uint32 if shard_bytes < 2**32 else np.uint64)
+    for row, frame in enumerate(frames):
         for field, place in frame.members.items():
             places[row, column[field]] = place
-    stems = np.array([frame.stem.encode() for frame in scan.frames] or [b""], np.bytes_)[: len(scan.frames)]
+    stems = np.array([frame.stem.encode() for frame in frames] or [b""], np.bytes_)[: len(frames)]
     return ShardIndex(stems, fields, places)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trainer.bucket import Bucket, is_url
 from trainer.errors import DataError
 from trainer.labels import LabelTable
 
@@ -48,6 +49,11 @@ class Source(ABC):
     step_s: float | None = None
     missing_from_lists: tuple[str, ...] = ()
     unpaired: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a person."""
+        return str(self.path.absolute())
 
     @abstractmethod
     def rgb_bytes(self, ref: FrameRef) -> bytes:
@@ -93,7 +99,7 @@ def open_source(
     camera: str | None = None,
     strict: bool = True,
 ) -> Source:
-    """Open a recording or a folder of pictures by its layout.
+    """Open a recording or a folder of pictures by its layout; a recording may be in S3 (s3://BUCKET/FOLDER).
 
     table, encoding: how to read a folder's labels where it has no labels.yaml (they win over it where it has one).
     camera: which camera of a recording; the first of its rig by default. strict=False opens a folder in spite of
@@ -104,6 +110,10 @@ def open_source(
     from trainer.dataset.folders import FolderSource, find_layout
     from trainer.dataset.recording import RECORDING_FILE, RecordingSource
 
+    if is_url(path):
+        from trainer.dataset.remote import RemoteRecording
+
+        return RemoteRecording(Bucket.from_url(path), camera=camera, strict=strict)
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such folder; expected {LAYOUTS}")
