@@ -10,6 +10,7 @@ from typing import Any
 from sim_agent.gates import GateConfig
 from sim_agent.plan import Episode, check_presets, make_plan
 from sim_agent.rig import ticks_between
+from sim_agent.variety import Setup, VaryConfig, draw_setup
 from trainer.config import build, configs_dir, load_yaml
 from trainer.dataset.recording import Camera, Codecs
 from trainer.labels import LabelTable, load_label_table
@@ -36,6 +37,7 @@ class RecordConfig:
     instance: bool
     codecs: Codecs = field(default_factory=Codecs)
     gates: GateConfig = field(default_factory=GateConfig)
+    vary: VaryConfig | None = None
     restart_every: int = 0
     restart_above_mb: int = 3000
 
@@ -87,6 +89,10 @@ class RecordConfig:
             self.seed,
         )
 
+    def setup(self, seed: int) -> Setup:
+        """Ego and cameras of the drive with this seed; see sim_agent/variety.py."""
+        return draw_setup(self.vary, self.ego, self.cameras, seed)
+
     def to_dict(self) -> dict[str, Any]:
         """As recording.json holds it."""
         return dataclasses.asdict(self)
@@ -102,8 +108,8 @@ def load_record_config(path: Path | None = None, **changes: Any) -> RecordConfig
     where = str(default)
     if path is not None:
         own = load_yaml(path)
-        for key in ("codecs", "gates"):
-            if isinstance(own.get(key), dict):
+        for key in ("codecs", "gates", "vary"):
+            if isinstance(own.get(key), dict) and isinstance(values.get(key), dict):
                 own[key] = values[key] | own[key]
         values, where = values | own, str(path)
     config = build(RecordConfig, values, where)

@@ -37,7 +37,8 @@ def staged(session: Session, part: Part, config: RecordConfig) -> Iterator[tuple
     if len(episode.weather.parts) > 1:
         weather["mixed_of"] = dict(episode.weather.parts)
     session.world.set_weather(session.carla.WeatherParameters(**numbers))
-    ego, place = _spawn_ego(session, config.ego, draw)
+    setup = config.setup(part.seed)
+    ego, place = _spawn_ego(session, setup.ego, draw)
     vehicles = _spawn_vehicles(session, episode.vehicles, place, draw)
     try:
         session.traffic.tune("set_random_device_seed", part.seed)
@@ -50,8 +51,9 @@ def staged(session: Session, part: Part, config: RecordConfig) -> Iterator[tuple
             Header(
                 weather,
                 {"plan": config.seed, "drive": part.seed},
-                {"ego": config.ego, "vehicles": len(vehicles), "walkers": walkers},
+                {"ego": setup.ego, "vehicles": len(vehicles), "walkers": walkers},
                 {"name": session.simulator.name, "version": session.simulator.version},
+                setup.said(),
             ),
         )
     finally:

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim_agent.embedded.pose import Array
 from sim_agent.embedded.render.atmosphere import Air
+from sim_agent.embedded.render.development import MID_GREY
 from sim_agent.embedded.render.kernel import f4, kernel
 from sim_agent.embedded.scene import Bytes, Floats, Weather
 
@@ -77,11 +78,20 @@ def add_rain(streaks: Floats, first_row: int, air: Air, light: Floats) -> None:
 
 @kernel
 def develop(
-    light: Floats, first_row: int, size: Array, exposure: np.float32, grain: np.float32, seed: np.uint32, bgra: Bytes
+    light: Floats,
+    first_row: int,
+    size: Array,
+    gains: Floats,
+    power: np.float32,
+    contrast: np.float32,
+    grain: np.float32,
+    seed: np.uint32,
+    bgra: Bytes,
 ) -> None:
     """Bytes of rows of light, which is used up: the curve is Narkowicz's fit to ACES (2016), its root stands for sRGB's.
 
-    size: (2,) width and height of the whole picture. grain: standard deviation in byte values, about.
+    size: (2,) width and height of the whole picture. gains: (3,) exposure of red, green and blue. power, contrast: of the
+    developed picture, see development.py. grain: standard deviation in byte values, about.
     """
     rows, width = light.shape[0], light.shape[1]
     inverse_width, inverse_height = f4(1.0 / size[0]), f4(1.0 / size[1])
@@ -90,8 +100,8 @@ def develop(
         down = (f4(first_row + y) + f4(0.5)) * inverse_height - f4(0.5)
         for x in range(width):
             across = (f4(x) + f4(0.5)) * inverse_width - f4(0.5)
-            share = exposure * (f4(1) - f4(0.34) * (across * across + down * down))
-            lens[3 * x] = lens[3 * x + 1] = lens[3 * x + 2] = share
+            share = f4(1) - f4(0.34) * (across * across + down * down)
+            lens[3 * x], lens[3 * x + 1], lens[3 * x + 2] = share * gains[0], share * gains[1], share * gains[2]
         line = light[y].reshape(-1)
         for k in range(width * 3):
             value = max(line[k] * lens[k], f4(0))
@@ -99,6 +109,12 @@ def develop(
             value = np.sqrt(min(value, f4(1)))
             # A dash camera is hard on shadows.
             line[k] = value * (f4(0.84) + f4(0.16) * value)
+        if power != f4(1):
+            for k in range(width * 3):
+                line[k] = line[k] ** power
+        if contrast != f4(1):
+            for k in range(width * 3):
+                line[k] = min(max(f4(MID_GREY) + (line[k] - f4(MID_GREY)) * contrast, f4(0)), f4(1))
         start = np.uint32(np.uint32(first_row + y) * np.uint32(0x9E3779B1) + seed)
         for x in range(width):
             mixed = np.uint32(start + np.uint32(x) * np.uint32(0x85EBCA77))
