@@ -41,12 +41,22 @@ FEW = 50
 REAL_SHARE = 3
 """Real pictures are named so often that they are about one in so many of those of a mixed training."""
 STEPS, QUICK_STEPS = 700, 80
-PLAN = {"episodes": 64, "frames": 12, "rate_hz": 2.0}
-QUICK_PLAN = {"episodes": 16, "frames": 12, "rate_hz": 2.0}
-"""Of the recording: many short drives with pictures far apart. A minute of one street teaches little more than a second."""
-TOWNS = ["Town01", "Town03", "Town10HD_Opt", "Seed1", "Seed2", "Seed3", "Seed4", "Seed5"]
-STANDING_SHARE = 0.3
-"""More than `record` keeps: at this rate a queue at a red light is another picture each time."""
+EPISODES, QUICK_EPISODES = 64, 16
+PLAN = {
+    "frames": 10,
+    "rate_hz": 1.0,
+    "towns": ["Town01", "Town03", "Town10HD_Opt", *(f"Seed{k}" for k in range(1, 10))],
+    "weathers": [
+        *("ClearNoon", "ClearSunset", "CloudyNoon", "CloudySunset", "WetNoon", "WetSunset"),
+        *("HardRainNoon", "SoftRainSunset", "MidRainyNoon", "WetCloudySunset"),
+    ],
+    "mixed_share": 0.0,
+    "vehicles": [25, 40, 60],
+    "varied_share": 1.0,
+    "gates": {"standing_share": 0.3, "exposure_s": 0.5},
+}
+"""Of the recording: many short, varied drives by day, with pictures far apart. A minute of one street teaches little more
+than a second; at this rate a queue at a red light is another picture each time, so more of them are kept than usual."""
 MARKS = {"share": 0.6, "few": 5.0, "all": 3.0}
 """Simulator alone : real alone; and points of mIoU that the simulator adds to few real pictures, and to all."""
 
@@ -176,9 +186,9 @@ def record(out: Path, config: TrainConfig, quick: bool) -> Path:
     height, width = (round(side * config.detail) for side in config.picture)
     standard = load_yaml(configs_dir() / "record.yaml")
     cameras = [standard["cameras"][0] | {"width": width, "height": height}]
-    plan = {**(QUICK_PLAN if quick else PLAN), "towns": TOWNS, "gates": {"standing_share": STANDING_SHARE}}
+    plan = {"episodes": QUICK_EPISODES if quick else EPISODES, **PLAN}
     folder, file = out / ("sim-quick" if quick else "sim"), out / "record.yaml"
-    file.write_text(yaml.safe_dump({**plan, "cameras": cameras}, sort_keys=False), encoding="utf-8")
+    file.write_text(yaml.safe_dump({**plan, "cameras": cameras}), encoding="utf-8")
     say(f"recording {plan['episodes']} drives of {plan['frames']} pictures: {folder}")
     command = [sys.executable, str(ROOT / "launch.py"), "record", "--out", str(folder), "--config", str(file)]
     if subprocess.run(command, check=False, stdout=sys.stderr).returncode:

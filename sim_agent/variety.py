@@ -40,7 +40,7 @@ _ATTRIBUTES = {
 class VaryConfig:
     """The key `vary` of configs/record.yaml, which says what each range means; all cameras of a rig change alike.
 
-    What a range is left out for stays as it is without `vary`: 0 for a shift or a turn, CARLA's default for an attribute.
+    Shifts and turns are added to each camera's own; the rest are values of the attributes.
     """
 
     egos: tuple[str, ...] = ()
@@ -72,11 +72,16 @@ class VaryConfig:
 
 @dataclass(frozen=True)
 class Setup:
-    """The ego and the cameras of one drive. attributes: CARLA's, of its RGB cameras; empty where nothing is varied."""
+    """The ego and the cameras of one drive.
+
+    attributes: CARLA's, of its RGB cameras; empty where nothing is varied. paint: which of the ego's recommended colours,
+    0 to 1 of their number; None for its own.
+    """
 
     ego: str
     cameras: tuple[Camera, ...]
     attributes: dict[str, float]
+    paint: float | None = None
 
     def said(self) -> dict[str, Any]:
         """As episode.json holds it; {} where all is as recording.json says."""
@@ -86,9 +91,12 @@ class Setup:
         return {"rig": places, "attributes": self.attributes}
 
 
-def draw_setup(vary: VaryConfig | None, ego: str, cameras: Sequence[Camera], seed: int) -> Setup:
-    """The setup of a drive: the same seed draws the same, and one range changes nothing of what another draws."""
-    if vary is None:
+def draw_setup(vary: VaryConfig, share: float, ego: str, cameras: Sequence[Camera], seed: int) -> Setup:
+    """The setup of a drive: the same seed draws the same, and one range changes nothing of what another draws.
+
+    share: of all drives that are varied; the others have `ego` and `cameras` as they are.
+    """
+    if random.Random(f"{seed}/varied").random() >= share:
         return Setup(ego, tuple(cameras), {})
 
     def draw(key: str) -> float:
@@ -109,4 +117,4 @@ def draw_setup(vary: VaryConfig | None, ego: str, cameras: Sequence[Camera], see
     low, high = vary.temp_k
     attributes["temp"] = round(1.0 / random.Random(f"{seed}/temp_k").uniform(1.0 / high, 1.0 / low), 1)
     chosen = random.Random(f"{seed}/ego").choice(vary.egos) if vary.egos else ego
-    return Setup(chosen, moved, attributes)
+    return Setup(chosen, moved, attributes, random.Random(f"{seed}/paint").random())
