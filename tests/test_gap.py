@@ -179,3 +179,26 @@ def test_a_recording_that_fails_ends_the_meter_with_a_sentence(sources, tmp_path
     monkeypatch.setattr(gap, "ROOT", tmp_path)  # there is no launch.py
     with pytest.raises(UserError, match="the recording failed"):
         gap.record(tmp_path, gap.equal_config(sources[1], 30), quick=True)
+
+
+@pytest.mark.slow
+def test_the_meter_from_the_command_to_its_page(sources, tmp_path, capsys, shared_ray, monkeypatch):
+    """Five trainings of two steps: what is written, and that a second time nothing is trained."""
+    monkeypatch.setenv("COLUMNS", "160")
+    sim, real = sources
+    out, file = tmp_path / "out", tmp_path / "gap.json"
+    command = ["bench", "gap", "--real", str(real.path), "--sim", str(sim.path), "--out", str(out), "--steps", "2"]
+    command += ["--workers", "1", "--json", str(file)]
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert "training 5 of 5: simulator + " in said.err and "scoring on 5 real pictures" in said.err
+    values = json.loads(file.read_text())
+    assert [row["name"] for row in values["benchmarks"]] == ["gap"] * 3
+    assert list(values["gap"]["arms"]) == ["sim", "real", "both", "few", "sim-few"]
+    absent = [arm["absent"] for arm in values["gap"]["arms"].values()]
+    assert all(names == absent[0] for names in absent)
+    assert (out / "gap.html").is_file() and "mIoU" in said.out
+    monkeypatch.setattr(gap, "LocalRay", None)  # nothing is left to train
+    assert main(command) == 0
+    again = json.loads(file.read_text())
+    assert again["gap"]["arms"] == values["gap"]["arms"]
