@@ -106,7 +106,10 @@ def measure_gap(arguments: GapArguments) -> dict[str, Any]:
     started_s = time.monotonic()
     real = with_lists(open_source(arguments.real))
     config = equal_config(real, arguments.steps or (QUICK_STEPS if arguments.quick else STEPS))
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {arguments.out}: can't be made ({error.strerror}); name another folder.") from None
     path = arguments.sim or record(arguments.out, config, arguments.quick)
     sim = open_source(path)
     arms = make_arms(sim, real)
@@ -247,7 +250,7 @@ def score_all(
                 shown[frame.ref.key].take(name, frame)
 
         segmenter = open_segmenter(out / "runs" / run_name(arm, config) / "model")
-        scores[arm.name] = evaluate_model(segmenter, pairs, "val", on_frame=keep)
+        scores[arm.name] = evaluate_model(segmenter, pairs, "val", on_frame=keep, boundary=False)
     return scores, list(shown.values())
 
 

@@ -160,6 +160,12 @@ def test_arguments_that_make_no_sense_are_refused(flags, words, tmp_path, capsys
     assert not (tmp_path / "gap").exists()
 
 
+def test_an_output_folder_that_is_a_file_is_named(sources, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["bench", "gap", "--real", str(sources[1].path), "--out", str(tmp_path / "file")]) == 1
+    assert "can't be made" in capsys.readouterr().err
+
+
 def test_not_in_a_checkout(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bench, "ROOT", tmp_path)
     assert main(["bench", "gap", "--real", "x"]) == 1
