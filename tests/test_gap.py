@@ -1,5 +1,6 @@
 """The gap meter on made-up data: which pictures each training sees, what is said, and the page. No test measures a model."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -14,7 +15,10 @@ from sim_agent.cli import main
 from sim_agent.record_config import load_record_config
 from trainer.dataset.source import open_source
 from trainer.errors import DataError, UserError
+from trainer.job import SUMMARY
 from trainer.labels import load_class_list
+from trainer.model_dir import ModelInfo, Preprocessing, save_model
+from trainer.unet import UNet, load_preset
 
 CLASSES = load_class_list("street17")
 
@@ -187,14 +191,23 @@ def test_a_recording_that_fails_ends_the_meter_with_a_sentence(sources, tmp_path
         gap.record(tmp_path, gap.equal_config(sources[1], 30), quick=True)
 
 
-@pytest.mark.slow
-def test_the_meter_from_the_command_to_its_page(sources, tmp_path, capsys, shared_ray, monkeypatch):
-    """Five trainings of two steps: what is written, and that a second time nothing is trained."""
+def untrained(request, local_ray):
+    """In place of a training: its network as it begins, and a summary."""
+    classes = load_class_list(request.config.classes)
+    net = UNet(dataclasses.replace(load_preset("live"), widths=(8, 8, 8, 8), classes=len(classes)))
+    info = ModelInfo(net.config, classes, Preprocessing(request.config.picture, "keep", "antialias"), {}, {}, {})
+    save_model(request.storage / request.run / "model", net.state_dict(), info)
+    (request.storage / request.run / SUMMARY).write_text("{}")
+
+
+def test_the_meter_from_the_command_to_its_page(sources, tmp_path, capsys, monkeypatch):
+    """Nothing is trained here, so figures mean nothing: what is asked for, what is written, and that once is enough."""
     monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(gap, "LocalRay", lambda cpus: contextlib.nullcontext())
+    monkeypatch.setattr("trainer.job.run_training", untrained)
     sim, real = sources
     out, file = tmp_path / "out", tmp_path / "gap.json"
-    command = ["bench", "gap", "--real", str(real.path), "--sim", str(sim.path), "--out", str(out), "--steps", "2"]
-    command += ["--workers", "1", "--json", str(file)]
+    command = ["bench", "gap", "--real", str(real.path), "--sim", str(sim.path), "--out", str(out), "--json", str(file)]
     assert main(command) == 0
     said = capsys.readouterr()
     assert "training 5 of 5: simulator + " in said.err and "scoring on 5 real pictures" in said.err
@@ -204,7 +217,21 @@ def test_the_meter_from_the_command_to_its_page(sources, tmp_path, capsys, share
     absent = [arm["absent"] for arm in values["gap"]["arms"].values()]
     assert all(names == absent[0] for names in absent)
     assert (out / "gap.html").is_file() and "mIoU" in said.out
-    monkeypatch.setattr(gap, "LocalRay", None)  # nothing is left to train
+    monkeypatch.setattr("trainer.job.run_training", None)  # nothing is left to train
     assert main(command) == 0
     again = json.loads(file.read_text())
     assert again["gap"]["arms"] == values["gap"]["arms"]
+
+
+@pytest.mark.slow
+def test_a_mixed_training_runs_on_all_of_its_pictures(sources, tmp_path, shared_ray):
+    sim, real = sources
+    arguments = gap.GapArguments(real.path, out=tmp_path, workers=1)
+    config = gap.equal_config(real, 2)
+    arm = gap.make_arms(sim, real)[4]
+    gap.train_all([arm], real, config, arguments)
+    run = tmp_path / "runs" / gap.run_name(arm, config)
+    assert json.loads((run / SUMMARY).read_text())["steps"] == 2
+    told = json.loads((run / "config.json").read_text())["data"]
+    named = sum(len(part.lists.get("train", part.frames)) for part in arm.sources)
+    assert (told["train_frames"], told["val_frames"]) == (named, len(real.lists["val"]))
