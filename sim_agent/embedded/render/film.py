@@ -77,6 +77,16 @@ def add_rain(streaks: Floats, first_row: int, air: Air, light: Floats) -> None:
 
 
 @kernel
+def _printed(value: np.float32, power: np.float32, contrast: np.float32) -> np.float32:
+    """A developed value, 0 to 1, with the camera's own gamma and contrast."""
+    if power != f4(1):
+        value = value**power
+    if contrast != f4(1):
+        value = min(max(f4(MID_GREY) + (value - f4(MID_GREY)) * contrast, f4(0)), f4(1))
+    return value
+
+
+@kernel
 def develop(
     light: Floats,
     first_row: int,
@@ -109,12 +119,6 @@ def develop(
             value = np.sqrt(min(value, f4(1)))
             # A dash camera is hard on shadows.
             line[k] = value * (f4(0.84) + f4(0.16) * value)
-        if power != f4(1):
-            for k in range(width * 3):
-                line[k] = line[k] ** power
-        if contrast != f4(1):
-            for k in range(width * 3):
-                line[k] = min(max(f4(MID_GREY) + (line[k] - f4(MID_GREY)) * contrast, f4(0)), f4(1))
         start = np.uint32(np.uint32(first_row + y) * np.uint32(0x9E3779B1) + seed)
         for x in range(width):
             mixed = np.uint32(start + np.uint32(x) * np.uint32(0x85EBCA77))
@@ -125,7 +129,9 @@ def develop(
             noise = f4(np.int32(mixed & np.uint32(1023)) + np.int32((mixed >> np.uint32(10)) & np.uint32(1023)))
             noise = (noise - f4(1023)) * f4(1 / 418.0) * grain
             tinge = (f4(np.int32(mixed >> np.uint32(22))) - f4(511.5)) * f4(1 / 590.0) * grain
-            red, green, blue = line[3 * x], line[3 * x + 1], line[3 * x + 2]
+            red = _printed(line[3 * x], power, contrast)
+            green = _printed(line[3 * x + 1], power, contrast)
+            blue = _printed(line[3 * x + 2], power, contrast)
             # Film is noisiest in the shade.
             red = red * f4(255) + (noise + tinge) * (f4(1.25) - f4(0.75) * red) + f4(0.5)
             green = green * f4(255) + noise * (f4(1.25) - f4(0.75) * green) + f4(0.5)
