@@ -88,7 +88,7 @@ def test_sources_of_different_tables_and_sizes_are_scored_together(segmenter, st
 
 
 def test_without_boundaries_all_else_is_the_same(segmenter, street):
-    pairs, _ = choose_pairs([street], "val")
+    pairs, _ = choose_pairs([open_source(street)], "val")
     full, quick = evaluate_model(segmenter, pairs), evaluate_model(segmenter, pairs, boundary=False)
     assert full["boundary_iou"] is not None and quick["boundary_iou"] is None
     assert (quick["miou"], quick["iou"], quick["confusion"]) == (full["miou"], full["iou"], full["confusion"])
