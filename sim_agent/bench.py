@@ -29,27 +29,32 @@ BENCHMARKS = {
 }
 """Name -> module. Each is a program too: `python -m benchmarks.infer --help` shows what can be set."""
 
+GAP = "gap"
+"""Not among them: it needs real pictures, and arguments of its own."""
+
 
 @dataclass(frozen=True)
 class BenchArguments:
     """Measure this machine: each benchmark against a named reference in one run, with the mark that it must reach."""
 
     name: tyro.conf.Positional[str]
-    """train-step, train-job, data, infer, live, record, sim, or all (half an hour)."""
+    """train-step, train-job, data, infer, live, record, sim, or all (half an hour); gap has arguments of its own:
+    `bench gap --help`."""
     json: Path | None = None
     """Write hardware, ceilings and all rows to this file too."""
 
 
 def bench(argv: list[str]) -> int:
     """`bench`: see BenchArguments. A missed mark is a result, not a failure: the exit code is 0."""
+    if argv[:1] == [GAP]:
+        _check_checkout()
+        from benchmarks.gap import gap
+
+        return gap(argv[1:])
     arguments = tyro.cli(BenchArguments, args=argv, prog="carla-unet bench", description=BenchArguments.__doc__)
     if arguments.name != "all" and arguments.name not in BENCHMARKS:
         raise UsageError(f"there is no benchmark {arguments.name!r}; {_choice(arguments.name)}")
-    if not (ROOT / "benchmarks" / "rows.py").is_file():
-        raise UserError(
-            "the benchmarks are not installed with the package; clone the repository and run "
-            "`python launch.py bench` in it."
-        )
+    _check_checkout()
     values, failed = run_benchmarks(list(BENCHMARKS) if arguments.name == "all" else [arguments.name])
 
     from benchmarks.rows import print_results
@@ -91,7 +96,15 @@ def run_benchmarks(names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     return result([], ceilings, seen) | {"benchmarks": rows}, failed
 
 
+def _check_checkout() -> None:
+    if not (ROOT / "benchmarks" / "rows.py").is_file():
+        raise UserError(
+            "the benchmarks are not installed with the package; clone the repository and run "
+            "`python launch.py bench` in it."
+        )
+
+
 def _choice(name: str) -> str:
-    hint = nearest(name, BENCHMARKS)
-    there = f"there are {', '.join(BENCHMARKS)} and all."
+    hint = nearest(name, [*BENCHMARKS, GAP])
+    there = f"there are {', '.join(BENCHMARKS)}, {GAP} and all."
     return there if hint.startswith("choose") else f"{hint} {there[0].upper()}{there[1:]}"

@@ -19,12 +19,13 @@ from trainer.dataset.writer import EncodedFrame, EpisodeWriter, RecordingWriter
 
 @dataclass(frozen=True)
 class Header:
-    """How an episode really began, for its episode.json."""
+    """How an episode really began, for its episode.json. cameras: what is not as recording.json says, see variety.py."""
 
     weather: dict[str, Any]
     seeds: dict[str, int]
     traffic: dict[str, Any]
     simulator: dict[str, str]
+    cameras: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -57,7 +58,9 @@ class Ledger:
             frames = writer.frames_on_disk(name)
             if info.state != "closed" and frames:
                 self.killed.append(name)
-                entry = writer.begin_episode(name, info.town, info.weather, info.seeds, info.traffic, info.simulator)
+                entry = writer.begin_episode(
+                    name, info.town, info.weather, info.seeds, info.traffic, info.simulator, info.cameras
+                )
                 entry.close("killed")
             if frames or info.state == "closed":
                 self.recorded[name] = frames
@@ -104,7 +107,13 @@ class Ledger:
         """Open a part's episode."""
         with self._lock:
             episode = self.writer.begin_episode(
-                part.id, part.episode.town, header.weather, header.seeds, header.traffic, header.simulator
+                part.id,
+                part.episode.town,
+                header.weather,
+                header.seeds,
+                header.traffic,
+                header.simulator,
+                header.cameras,
             )
         return Entry(self, part, episode)
 

@@ -50,6 +50,9 @@ class RecordArguments:
     """Other vehicles in the town, one of these numbers an episode."""
     walkers: tuple[int, ...] | None = None
     """Pedestrians, one of these numbers an episode."""
+    varied_share: float | None = None
+    """Share of the episodes, 0 to 1, with another ego, camera place, lens, exposure and white balance, drawn from the
+    seed: for models that are to work in other cameras and simulators."""
     config: Path | None = None
     """YAML file with any keys of configs/record.yaml, instead of its values."""
     cameras: Path | None = None
@@ -113,7 +116,7 @@ def configuration(arguments: RecordArguments) -> RecordConfig:
 
     Raises ConfigError: no such file, an unknown key (names the nearest), a value of a wrong type or out of range.
     """
-    names = ("episodes", "frames", "towns", "weathers", "vehicles", "walkers", "seed")
+    names = ("episodes", "frames", "towns", "weathers", "vehicles", "walkers", "seed", "varied_share")
     flags: dict[str, Any] = {n: getattr(arguments, n) for n in names if getattr(arguments, n) is not None}
     flags |= {name: True for name in ("depth", "instance") if getattr(arguments, name)}
     if arguments.cameras is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from sim_agent.gates import GateConfig
 from sim_agent.plan import Episode, check_presets, make_plan
 from sim_agent.rig import ticks_between
+from sim_agent.variety import Setup, VaryConfig, draw_setup
 from trainer.config import build, configs_dir, load_yaml
 from trainer.dataset.recording import Camera, Codecs
 from trainer.labels import LabelTable, load_label_table
@@ -36,6 +37,8 @@ class RecordConfig:
     instance: bool
     codecs: Codecs = field(default_factory=Codecs)
     gates: GateConfig = field(default_factory=GateConfig)
+    varied_share: float = 0.0
+    vary: VaryConfig = field(default_factory=VaryConfig)
     restart_every: int = 0
     restart_above_mb: int = 3000
 
@@ -53,8 +56,9 @@ class RecordConfig:
         names = [camera.name for camera in self.cameras]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"cameras: the name {min(twice)!r} stands there twice; give each camera its own")
-        if not 0.0 <= self.mixed_share <= 1.0:
-            raise ValueError(f"mixed_share: 0 to 1, not {self.mixed_share}")
+        for name in ("mixed_share", "varied_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name}: 0 to 1, not {getattr(self, name)}")
         if not 0.0 < self.step_s <= 0.1:
             raise ValueError(f"step_s: more than 0 and at most 0.1 (CARLA's physics takes no more), not {self.step_s}")
         if self.rate_hz <= 0.0:
@@ -87,6 +91,10 @@ class RecordConfig:
             self.seed,
         )
 
+    def setup(self, seed: int) -> Setup:
+        """Ego and cameras of the drive with this seed; see sim_agent/variety.py."""
+        return draw_setup(self.vary, self.varied_share, self.ego, self.cameras, seed)
+
     def to_dict(self) -> dict[str, Any]:
         """As recording.json holds it."""
         return dataclasses.asdict(self)
@@ -102,7 +110,7 @@ def load_record_config(path: Path | None = None, **changes: Any) -> RecordConfig
     where = str(default)
     if path is not None:
         own = load_yaml(path)
-        for key in ("codecs", "gates"):
+        for key in ("codecs", "gates", "vary"):
             if isinstance(own.get(key), dict):
                 own[key] = values[key] | own[key]
         values, where = values | own, str(path)

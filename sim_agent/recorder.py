@@ -54,10 +54,11 @@ def record_part(
         SimulatorError: the simulator refuses something, or is gone.
         DataError: the recording cannot be written.
     """
+    setup = config.setup(part.seed)
     with staged(session, part, config) as (ego, header):
         sink = begin(header)
         with (
-            Rig(session, ego, config.cameras, config.kinds, config.every) as rig,
+            Rig(session, ego, setup.cameras, config.kinds, config.every, attributes=setup.attributes) as rig,
             Film(info, sink.append, part.id, encoders=min(_MAX_ENCODERS, max(1, available_cpus() // 2))) as film,
         ):
             return drive(session, ego, rig, film.add, part.frames, config, sink)

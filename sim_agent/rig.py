@@ -127,11 +127,15 @@ class Rig:
         kinds: Sequence[str] = ("rgb", "semantic"),
         every: int = 1,
         deadline_s: float = DEADLINE_S,
+        attributes: Mapping[str, float] | None = None,
     ):
         """every: ticks from one wanted frame to the next, the first of them being the next tick.
 
+        attributes: CARLA's, of the RGB cameras; one that a simulator's camera has not is left out.
+
         Raises SimulatorError: the simulator refuses a camera.
         """
+        self._attributes = dict(attributes or {})
         self._session, self._deadline_s = session, deadline_s
         self._names = {camera.name: {kind: f"camera {camera.name} ({kind})" for kind in kinds} for camera in cameras}
         self._match = FrameMatch([name for names in self._names.values() for name in names.values()])
@@ -153,11 +157,18 @@ class Rig:
             raise SimulatorError(
                 f"{self._session.simulator.name}: it has no {KINDS[kind]}; record without it."
             ) from None
-        attributes = {"image_size_x": camera.width, "image_size_y": camera.height, "fov": camera.fov_deg}
+        attributes: dict[str, float] = {
+            "image_size_x": camera.width,
+            "image_size_y": camera.height,
+            "fov": camera.fov_deg,
+        }
         if every > 1 and self._session.embedded:
             # A CARLA server misses frames by this attribute in synchronous mode (carla #3653), so there all are drawn and
             # most thrown away; ours counts steps, and a frame that is not drawn costs nothing.
             attributes["sensor_tick"] = every * self._session.step_s
+        if kind == "rgb":
+            # Servers of other versions lack some: that camera then differs less, and labels are right all the same.
+            attributes |= {name: value for name, value in self._attributes.items() if blueprint.has_attribute(name)}
         for name, value in attributes.items():
             blueprint.set_attribute(name, str(value))
         x, y, z, roll, pitch, yaw = camera.pose

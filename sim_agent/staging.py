@@ -12,6 +12,7 @@ from sim_agent.ledger import Header
 from sim_agent.plan import Part
 from sim_agent.record_config import RecordConfig
 from sim_agent.session import Session
+from sim_agent.variety import Setup
 
 _EGO_TRIES = 20
 _NEAR_SHARE = 0.5
@@ -37,7 +38,8 @@ def staged(session: Session, part: Part, config: RecordConfig) -> Iterator[tuple
     if len(episode.weather.parts) > 1:
         weather["mixed_of"] = dict(episode.weather.parts)
     session.world.set_weather(session.carla.WeatherParameters(**numbers))
-    ego, place = _spawn_ego(session, config.ego, draw)
+    setup = config.setup(part.seed)
+    ego, place = _spawn_ego(session, setup, draw)
     vehicles = _spawn_vehicles(session, episode.vehicles, place, draw)
     try:
         session.traffic.tune("set_random_device_seed", part.seed)
@@ -50,8 +52,9 @@ def staged(session: Session, part: Part, config: RecordConfig) -> Iterator[tuple
             Header(
                 weather,
                 {"plan": config.seed, "drive": part.seed},
-                {"ego": config.ego, "vehicles": len(vehicles), "walkers": walkers},
+                {"ego": setup.ego, "vehicles": len(vehicles), "walkers": walkers},
                 {"name": session.simulator.name, "version": session.simulator.version},
+                setup.said(),
             ),
         )
     finally:
@@ -59,13 +62,17 @@ def staged(session: Session, part: Part, config: RecordConfig) -> Iterator[tuple
         session.destroy([ego, *vehicles])
 
 
-def _spawn_ego(session: Session, kind: str, draw: random.Random) -> tuple[Any, Any]:
+def _spawn_ego(session: Session, setup: Setup, draw: random.Random) -> tuple[Any, Any]:
     """The ego, and where it is: before a tick the actor itself does not know."""
+    kind = setup.ego
     try:
         blueprint = session.world.get_blueprint_library().find(kind)
     except (IndexError, RuntimeError):
         raise SimulatorError(f"ego: the simulator has no vehicle {kind!r}; choose one of its blueprints.") from None
     blueprint.set_attribute("role_name", "hero")
+    if setup.paint is not None and blueprint.has_attribute("color"):
+        colours = blueprint.get_attribute("color").recommended_values
+        blueprint.set_attribute("color", colours[int(setup.paint * len(colours))])
     points = session.map.get_spawn_points()
     for point in draw.sample(points, min(len(points), _EGO_TRIES)):
         with contextlib.suppress(SpawnRefused):

@@ -79,11 +79,13 @@ def evaluate_model(
     part: str = "",
     on_frame: Callable[[Scored], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    boundary: bool = True,
 ) -> dict[str, Any]:
     """The figures of `evaluate --json`.
 
     Recordings of different label tables may be mixed: tags become classes by name. part: what was chosen, for the
     result. on_frame: called with each frame as it is scored. progress: called with (frames done, frames in all).
+    boundary: False leaves the boundary IoU out (null), which takes most of the time of a small network.
 
     Raises:
         DataError: a picture or label that can't be read, or a label table of which the model knows nothing.
@@ -111,7 +113,7 @@ def evaluate_model(
                 coming = reader.submit(read, pairs[index + 1])
             predicted = segmenter.segment(picture)
             score = Score(names)
-            matrix = score.add(torch.from_numpy(predicted)[None], torch.from_numpy(truth)[None])
+            matrix = score.add(torch.from_numpy(predicted)[None], torch.from_numpy(truth)[None], boundary)
             total.merge(score)
             towns.setdefault(ref.town or UNKNOWN, Score(names)).merge(score)
             weathers.setdefault(ref.weather or UNKNOWN, Score(names)).merge(score)

@@ -180,7 +180,7 @@ def _classes(result: dict[str, Any], classes: ClassList) -> str:
         iou = result["iou"][name]
         precision = right[index] / predicted[index] if predicted[index] else None
         rows.append(
-            f"<tr><td>{_swatch(classes, index)}{_e(name)}</td><td class='wide'>{_bar(iou)}</td>"
+            f"<tr><td>{swatch(classes, index)}{_e(name)}</td><td class='wide'>{_bar(iou)}</td>"
             f"<td><b>{iou:.3f}</b></td>"
             f"<td>{right[index] / truth[index]:.3f}</td><td>{_figure(precision)}</td>"
             f"<td>{_percent(truth[index] / truth.sum())}</td></tr>"
@@ -270,7 +270,7 @@ def _frames(gallery: Gallery, classes: ClassList) -> str:
     shown = {int(i) for _, frames in groups for f in frames for a in (f.truth, f.predicted) for i in np.unique(a)} - {
         VOID
     }
-    legend = "".join(f"<span>{_swatch(classes, i)}{_e(classes.names[i])}</span>" for i in sorted(shown))
+    legend = "".join(f"<span>{swatch(classes, i)}{_e(classes.names[i])}</span>" for i in sorted(shown))
     legend += f"<span><i class='swatch' style='background:rgb{VOID_COLOUR}'></i>void</span>"
     parts = [f"<h2>Frames</h2><p class='note'>By their own mIoU.</p><div class='legend'>{legend}</div>"]
     for title, frames in groups:
@@ -288,10 +288,10 @@ def _frame(frame: Scored, classes: ClassList) -> str:
     tinted = (np.asarray(ERROR_COLOUR) * 0.8 + grey * 0.2).astype(np.uint8)
     errors = np.where(wrong[..., None], tinted, grey)
     panes = [
-        ("picture", _picture_uri(frame.picture)),
-        ("label", _label_uri(frame.truth, palette)),
-        ("mask", _label_uri(frame.predicted, palette)),
-        (f"errors: {wrong.sum() / max(counted, 1):.1%} of the pixels", _picture_uri(errors)),
+        ("picture", picture_uri(frame.picture)),
+        ("label", label_uri(frame.truth, palette)),
+        ("mask", label_uri(frame.predicted, palette)),
+        (f"errors: {wrong.sum() / max(counted, 1):.1%} of the pixels", picture_uri(errors)),
     ]
     figures = "".join(
         f'<figure><img alt="{_e(n)}" src="{uri}"><figcaption>{n}</figcaption></figure>' for n, uri in panes
@@ -328,7 +328,7 @@ def _facts(result: dict[str, Any], info: ModelInfo) -> str:
     return f"<h2>Model</h2><div class='card' style='margin-top:12px'><dl>{rows}</dl></div>"
 
 
-def _picture_uri(rgb: np.ndarray) -> str:
+def picture_uri(rgb: np.ndarray) -> str:
     """(H, W, 3) uint8 as an inline JPEG, at most SHOWN_WIDTH wide."""
     picture = Image.fromarray(np.ascontiguousarray(rgb))
     buffer = io.BytesIO()
@@ -336,7 +336,7 @@ def _picture_uri(rgb: np.ndarray) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _label_uri(labels: np.ndarray, palette: np.ndarray) -> str:
+def label_uri(labels: np.ndarray, palette: np.ndarray) -> str:
     """(H, W) uint8 as an inline PNG in the exact colours of the palette (256, 3)."""
     picture = Image.fromarray(labels)
     picture = picture.resize(_shown_size(picture), Image.Resampling.NEAREST)
@@ -351,7 +351,8 @@ def _shown_size(picture: Image.Image) -> tuple[int, int]:
     return width, max(1, round(picture.height * width / picture.width))
 
 
-def _swatch(classes: ClassList, index: int) -> str:
+def swatch(classes: ClassList, index: int) -> str:
+    """A class's colour, for a legend."""
     r, g, b = classes.classes[index].colour
     return f"<i class='swatch' style='background:rgb({r},{g},{b})'></i>"
 

@@ -20,7 +20,7 @@ from sim_agent.embedded.world import World
 from trainer.labels import load_label_table
 
 if TYPE_CHECKING:
-    from sim_agent.embedded.render import Pictures
+    from sim_agent.embedded.render import Development, Pictures
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,6 +72,13 @@ def camera_picture(sensor: Sensor, at: Stamp, pictures: Pictures) -> Frame:
         assert pictures.bgra is not None
         bgra = pictures.bgra
     return records.picture(kind, at, float(sensor.attributes["fov"]), bgra)
+
+
+def film_of(sensor: Sensor) -> Development:
+    """How a camera with colours makes them, from its attributes."""
+    from sim_agent.embedded.render import Development
+
+    return Development(*(float(sensor.attributes[name]) for name in Development._fields))
 
 
 def gnss(sensor: Sensor, at: Stamp) -> Frame:

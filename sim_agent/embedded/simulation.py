@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim_agent.embedded import sensors
 from sim_agent.embedded.actors import Actor, Sensor
@@ -28,7 +28,8 @@ from sim_agent.embedded.world import World, WorldError
 if TYPE_CHECKING:
     from sim_agent.embedded.render import Pictures, Renderer
 
-CameraKey = tuple[int, int, float, Pose]
+CameraKey = tuple[tuple[int, int, float, Pose], Any]
+"""Size, field of view and pose, and the Development of a camera with colours (render/development.py) or None."""
 STATE_STREAM = 1
 FIRST_FRAME = 1
 ASYNC_STEP_S = 1.0 / 30.0
@@ -240,19 +241,26 @@ class Simulation:
     def _pictures(
         self, sensor: Sensor, movers: list[Mover], done: dict[CameraKey, Pictures], due: list[Sensor]
     ) -> Pictures:
-        """One pass for all cameras of a pose, size and field of view: pictures and labels agree by construction."""
-        from sim_agent.embedded.render import Camera, draw_strokes
+        """One pass for all cameras of a pose, size and field of view: pictures and labels agree by construction.
 
-        key = _camera_key(sensor)
+        Only a second film in the same place takes a pass of its own.
+        """
+        from sim_agent.embedded.render import Camera, Development, draw_strokes
+
+        place = _camera_place(sensor)
+        films = [s for s in (sensor, *due) if s.type_id in ("sensor.camera.rgb", EVENTS) and _camera_place(s) == place]
+        film = sensors.film_of(films[0]) if films else None
+        key = (place, film)
         if key not in done:
-            rgb = any(s.type_id in ("sensor.camera.rgb", EVENTS) and _camera_key(s) == key for s in due)
-            width, height, fov_deg, pose = key
-            camera = Camera(width, height, fov_deg, pose)
+            width, height, fov_deg, pose = place
+            camera = Camera(width, height, fov_deg, pose, film or Development())
             renderer = self.eyes.renderer()
             self._show_objects(renderer)
             # Grain that is another in every picture, and the same in every run.
             parts = with_wheels(self.world, movers, pose)
-            done[key] = pictures = renderer.render(camera, parts, self.world.weather, seed=sensor.readings, rgb=rgb)
+            done[key] = pictures = renderer.render(
+                camera, parts, self.world.weather, seed=sensor.readings, rgb=film is not None
+            )
             strokes = self.world.debug.strokes(self.world.time_s)
             if strokes is not None and pictures.bgra is not None:
                 draw_strokes(strokes, camera, pictures.depth_m, pictures.bgra)
@@ -269,7 +277,7 @@ class Simulation:
             self._shown = True
 
 
-def _camera_key(sensor: Sensor) -> tuple[int, int, float, Pose]:
+def _camera_place(sensor: Sensor) -> tuple[int, int, float, Pose]:
     get = sensor.attributes
     return int(get["image_size_x"]), int(get["image_size_y"]), float(get["fov"]), sensor.pose()
 

@@ -484,6 +484,50 @@ def test_a_recording_from_the_command_to_its_end_and_a_second_run_with_more(comm
 
 
 @pytest.mark.slow
+def test_varied_drives_have_other_cars_places_and_films_and_say_so(command):
+    """Two stops over and a metre back: the pictures are bright, and the own hood is at their lower edge."""
+    plain = (
+        "--episodes",
+        2,
+        "--frames",
+        4,
+        "--towns",
+        "Town01",
+        "--vehicles",
+        0,
+        "--walkers",
+        0,
+        "--weathers",
+        "ClearNoon",
+    )
+    code, out, err = command.finish(command.record(*plain))
+    assert code == 0, out + err
+    before = RecordingSource(command.out)
+    assert all(episode.cameras == {} for episode in before.episodes.values())
+    dark = np.mean([before.read_rgb(ref).mean() for ref in before.frames])
+
+    command.out = command.folder / "varied"
+    film = "exposure_stops: [2, 2], slope: [0.88, 0.88], gamma: [2.2, 2.2]"
+    place = "ahead_m: [-1, -1], pitch_deg: [-3, 0], up_m: [0, 0]"
+    command.config.write_text(command.config.read_text() + f"vary: {{{film}, {place}}}\n")
+    code, out, err = command.finish(command.record(*plain, "--varied-share", 1))
+    assert code == 0, out + err
+    clean(command)
+    source = RecordingSource(command.out)
+    one, two = source.episodes.values()
+    for episode in (one, two):
+        assert episode.cameras["attributes"]["exposure_compensation"] == 2.0
+        assert episode.cameras["rig"]["front"]["pose"][0] == pytest.approx(0.3)
+        assert episode.traffic["ego"] in load_record_config().vary.egos
+    assert one.cameras["attributes"]["temp"] != two.cameras["attributes"]["temp"]
+    assert np.mean([source.read_rgb(ref).mean() for ref in source.frames]) > dark + 30.0
+    car = {tag.name: tag.id for tag in source.table.tags}["Car"]
+    middles = np.array([source.read_tags(ref)[-1, 40:56] for ref in source.frames])
+    assert (middles == car).mean() > 0.8, "the hood"
+    assert not (np.array([before.read_tags(ref)[-1, 40:56] for ref in before.frames]) == car).any()
+
+
+@pytest.mark.slow
 def test_the_same_command_records_the_same_pictures(command):
     recordings = []
     for name in ("one", "two"):

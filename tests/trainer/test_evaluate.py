@@ -87,6 +87,13 @@ def test_sources_of_different_tables_and_sizes_are_scored_together(segmenter, st
     assert alone["by_town"] == alone["by_weather"] == {}
 
 
+def test_without_boundaries_all_else_is_the_same(segmenter, street):
+    pairs, _ = choose_pairs([open_source(street)], "val")
+    full, quick = evaluate_model(segmenter, pairs), evaluate_model(segmenter, pairs, boundary=False)
+    assert full["boundary_iou"] is not None and quick["boundary_iou"] is None
+    assert (quick["miou"], quick["iou"], quick["confusion"]) == (full["miou"], full["iou"], full["confusion"])
+
+
 def test_which_frames(street, old_street):
     source, old = open_source(street), open_source(old_street, "carla-0.9.10", "grey")
     assert len(choose_pairs([source], "train")[0]) == 8

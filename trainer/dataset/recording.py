@@ -108,6 +108,7 @@ class EpisodeInfo:
 
     weather: {'name': ..., and all of its numbers}; seeds: {what: number}; traffic: counts and the like;
     frames: whole frames when it was closed; dropped: {reason: frames}; ended: why it was closed.
+    cameras: {} where they were as recording.json says; else {'rig': {camera: {'fov_deg', 'pose'}}, 'attributes': CARLA's}.
     """
 
     id: str
@@ -120,6 +121,7 @@ class EpisodeInfo:
     ended: str = ""
     frames: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
+    cameras: dict[str, Any] = field(default_factory=dict)
 
     @property
     def weather_name(self) -> str:

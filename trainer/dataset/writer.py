@@ -286,10 +286,12 @@ class RecordingWriter:
         seeds: Mapping[str, int] | None = None,
         traffic: Mapping[str, Any] | None = None,
         simulator: Mapping[str, str] | None = None,
+        cameras: Mapping[str, Any] | None = None,
     ) -> EpisodeWriter:
         """Begin an episode, or go on with one that was left open (its `info.frames` are there already).
 
-        weather: {'name': 'ClearNoon', and its numbers}. A torn tail is moved into a file beside its shard first.
+        weather: {'name': 'ClearNoon', and its numbers}. cameras: see EpisodeInfo.
+        A torn tail is moved into a file beside its shard first.
         Raises DataError when the episode was closed, or is of another town.
         """
         if episode_id in self._open:
@@ -323,6 +325,7 @@ class RecordingWriter:
             "open",
             frames=frames,
             dropped=dict(there.dropped) if there else {},
+            cameras=dict(cameras or {}),
         )
         self._write_index(info, folder)
         if there is None:

@@ -1,6 +1,7 @@
 """Pictures, labels and depth of the town, and rays into it, on the CPU alone."""
 
 from sim_agent.embedded.render.camera import FAR_M, Camera, Pictures
+from sim_agent.embedded.render.development import Development
 from sim_agent.embedded.render.encodings import depth_bgra, instance_bgra, semantic_bgra
 from sim_agent.embedded.render.events import EventCamera, Retina
 from sim_agent.embedded.render.flow import optical_flow
@@ -12,6 +13,7 @@ from sim_agent.embedded.render.warm import warm_up
 __all__ = [
     "FAR_M",
     "Camera",
+    "Development",
     "EventCamera",
     "Hits",
     "Pictures",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim_agent.embedded.pose import Array, Pose, rotation_matrix
+from sim_agent.embedded.render.development import STANDARD, Development
 from sim_agent.embedded.scene import Bytes, Floats, Ints
 
 FAR_M = 1000.0
@@ -15,12 +16,13 @@ FAR_M = 1000.0
 
 
 class Camera(NamedTuple):
-    """A pinhole camera; `fov_deg` is the horizontal field of view, pixels are square."""
+    """A pinhole camera; `fov_deg` is the horizontal field of view, pixels are square; `film` is how it makes colours."""
 
     width: int
     height: int
     fov_deg: float
     pose: Pose
+    film: Development = STANDARD
 
 
 class Pictures(NamedTuple):

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim_agent.embedded.pose import Array
 from sim_agent.embedded.render.atmosphere import Air
+from sim_agent.embedded.render.development import MID_GREY
 from sim_agent.embedded.render.kernel import f4, kernel
 from sim_agent.embedded.scene import Bytes, Floats, Weather
 
@@ -76,12 +77,31 @@ def add_rain(streaks: Floats, first_row: int, air: Air, light: Floats) -> None:
 
 
 @kernel
+def _printed(value: np.float32, power: np.float32, contrast: np.float32) -> np.float32:
+    """A developed value, 0 to 1, with the camera's own gamma and contrast."""
+    if power != f4(1):
+        value = value**power
+    if contrast != f4(1):
+        value = min(max(f4(MID_GREY) + (value - f4(MID_GREY)) * contrast, f4(0)), f4(1))
+    return value
+
+
+@kernel
 def develop(
-    light: Floats, first_row: int, size: Array, exposure: np.float32, grain: np.float32, seed: np.uint32, bgra: Bytes
+    light: Floats,
+    first_row: int,
+    size: Array,
+    gains: Floats,
+    power: np.float32,
+    contrast: np.float32,
+    grain: np.float32,
+    seed: np.uint32,
+    bgra: Bytes,
 ) -> None:
     """Bytes of rows of light, which is used up: the curve is Narkowicz's fit to ACES (2016), its root stands for sRGB's.
 
-    size: (2,) width and height of the whole picture. grain: standard deviation in byte values, about.
+    size: (2,) width and height of the whole picture. gains: (3,) exposure of red, green and blue. power, contrast: of the
+    developed picture, see development.py. grain: standard deviation in byte values, about.
     """
     rows, width = light.shape[0], light.shape[1]
     inverse_width, inverse_height = f4(1.0 / size[0]), f4(1.0 / size[1])
@@ -90,8 +110,8 @@ def develop(
         down = (f4(first_row + y) + f4(0.5)) * inverse_height - f4(0.5)
         for x in range(width):
             across = (f4(x) + f4(0.5)) * inverse_width - f4(0.5)
-            share = exposure * (f4(1) - f4(0.34) * (across * across + down * down))
-            lens[3 * x] = lens[3 * x + 1] = lens[3 * x + 2] = share
+            share = f4(1) - f4(0.34) * (across * across + down * down)
+            lens[3 * x], lens[3 * x + 1], lens[3 * x + 2] = share * gains[0], share * gains[1], share * gains[2]
         line = light[y].reshape(-1)
         for k in range(width * 3):
             value = max(line[k] * lens[k], f4(0))
@@ -109,7 +129,9 @@ def develop(
             noise = f4(np.int32(mixed & np.uint32(1023)) + np.int32((mixed >> np.uint32(10)) & np.uint32(1023)))
             noise = (noise - f4(1023)) * f4(1 / 418.0) * grain
             tinge = (f4(np.int32(mixed >> np.uint32(22))) - f4(511.5)) * f4(1 / 590.0) * grain
-            red, green, blue = line[3 * x], line[3 * x + 1], line[3 * x + 2]
+            red = _printed(line[3 * x], power, contrast)
+            green = _printed(line[3 * x + 1], power, contrast)
+            blue = _printed(line[3 * x + 2], power, contrast)
             # Film is noisiest in the shade.
             red = red * f4(255) + (noise + tinge) * (f4(1.25) - f4(0.75) * red) + f4(0.5)
             green = green * f4(255) + noise * (f4(1.25) - f4(0.75) * green) + f4(0.5)

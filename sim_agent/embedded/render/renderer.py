@@ -13,6 +13,7 @@ from sim_agent.embedded.render import film, lamps, raster
 from sim_agent.embedded.render.atmosphere import read_weather
 from sim_agent.embedded.render.buffers import Workplace
 from sim_agent.embedded.render.camera import FAR_M, Camera, Pictures, View
+from sim_agent.embedded.render.development import part_colours
 from sim_agent.embedded.render.geometry import HIDDEN, LAMP_OFF, Geometry
 from sim_agent.embedded.render.kernel import f4
 from sim_agent.embedded.render.looks import look_table
@@ -245,6 +246,7 @@ class Renderer:
         ).astype(np.float32)
         size = np.array([width, height], np.float64)
         grain_seed = np.uint32((seed * 2654435761) & 0xFFFFFFFF)
+        gains, power, contrast = camera.film.gains(), f4(camera.film.power()), f4(camera.film.contrast())
 
         def band(number: int, worker: int) -> None:
             first, end = number * buffer.rows, min((number + 1) * buffer.rows, height)
@@ -284,9 +286,11 @@ class Renderer:
             air = shading.lighting.air
             film.add_rain(shading.streaks, first, air, light)
             grain = f4(1.1 + 2.6 * float(air.night))
-            film.develop(light, first, size, air.exposure, grain, grain_seed, bgra[first:end])
+            film.develop(light, first, size, gains * air.exposure, power, contrast, grain, grain_seed, bgra[first:end])
 
         self._workers.share(buffer.bands, band)
+        if bgra is not None and camera.film.chromatic_aberration_intensity:
+            part_colours(bgra, camera.film.chromatic_aberration_intensity)
         return Pictures(bgra, tag, instance, depth_m)
 
 

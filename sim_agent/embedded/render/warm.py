@@ -78,7 +78,8 @@ def _compile_shading() -> None:
     light, sources = np.zeros((1, 1, 3), np.float32), np.zeros((1, 2), np.int32)
     view, offsets = np.ones(14, np.float32), np.full((1, 2), 0.5)
     shade(view, offsets, 0, 0, inverse_depth, records, sources, surfaces, movers, lighting, light)
-    film.develop(light, 0, np.ones(2), air.exposure, f4(1), np.uint32(0), np.zeros((1, 1, 4), np.uint8))
+    gains, one = np.ones(3, np.float32), f4(1)
+    film.develop(light, 0, np.ones(2), gains, one, one, one, np.uint32(0), np.zeros((1, 1, 4), np.uint8))
 
 
 def _compile_geometry() -> None:
