@@ -30,10 +30,10 @@ class Look(NamedTuple):
 
 LOOKS: dict[Material, Look] = {
     Material.ASPHALT: Look(3.0, 0.0, 0.10, 0.0, 0.60, 0.34),
-    Material.CONCRETE: Look(3.5, 0.0, 0.06, 0.02, 0.40, 0.26),
+    Material.CONCRETE: Look(3.5, 0.0, 0.06, 0.02, 0.40, 0.34),
     Material.PAVING: Look(2.4, 0.0, 0.08, 0.03, 0.62, 0.24),
-    Material.BRICK: Look(2.05, 0.0, 0.02, 0.0, 0.30, 0.20),
-    Material.PLASTER: Look(5.0, 0.0, 0.02, 0.0, 0.22, 0.16),
+    Material.BRICK: Look(2.05, 0.0, 0.02, 0.0, 0.30, 0.30),
+    Material.PLASTER: Look(5.0, 0.0, 0.02, 0.0, 0.22, 0.34),
     Material.WINDOW: Look(3.0, 0.16, 0.75, 0.9, 0.0, 0.0),
     Material.GRASS: Look(3.1, 0.0, 0.02, 0.0, 0.25, 0.42, 0.20),
     Material.SOIL: Look(3.3, 0.0, 0.0, 0.0, 0.45, 0.35),

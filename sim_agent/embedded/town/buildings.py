@@ -126,7 +126,7 @@ def draw_wall(materials: tuple[Material, ...], rng: np.random.Generator) -> tupl
     """A material, one of these if there are any, and its colour: from nearly black to nearly white."""
     looks = [look for look in WALLS if not materials or look[0] in materials]
     material, colour = looks[int(rng.integers(len(looks)))]
-    dark = float(rng.uniform(0.4, 1.0))
+    dark = float(rng.uniform(0.3, 0.95))
     tint = np.clip(np.array(colour) * dark * rng.uniform(0.92, 1.08, 3), 0.0, 1.0)
     return material, (float(tint[0]), float(tint[1]), float(tint[2]))
 

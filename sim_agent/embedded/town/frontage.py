@@ -72,7 +72,7 @@ class Frontage:
                     s = self._house(edge, s)
             else:
                 end = min(s + float(rng.uniform(14.0, 42.0)), edge.length_m)
-                self._green(edge, kind, s, end)
+                self._green(edge, kind, s, end, block.outer)
             s = end if kind != "houses" else max(s, end - 6.0)
             s += float(rng.uniform(0.5, 2.5))
 
@@ -131,12 +131,14 @@ class Frontage:
         else:
             build_building(self._scenery, lot, rng)
 
-    def _green(self, edge: _Edge, kind: str, start: float, end: float) -> None:
+    def _green(self, edge: _Edge, kind: str, start: float, end: float, outer: bool) -> None:
         """A wood, open land or a wall with trees behind; it is taken, so that no house is built there later."""
         plan, rng = self._plan, self._rng
         if kind == "walled":
             tall = rng.random() < 0.6
             self._barrier(edge, "high_wall" if tall else "wall", start, end, 0.4)
+        elif outer and rng.random() < 0.35:
+            self._barrier(edge, "guardrail", start, end, 0.35)
         elif rng.random() < 0.6:
             self._barrier(edge, str(rng.choice(plan.fences)), start, end, 0.35)
         if kind == "open":
