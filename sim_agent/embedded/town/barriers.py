@@ -60,7 +60,7 @@ def _stretch(kind: str, variant: int) -> Mesh:
 def _wall(maker: Maker, kind: str, variant: int) -> None:
     length = _STRETCH_M
     if kind == "barrier":
-        grey = (0.5, 0.44, 0.36)[variant % 3]
+        grey = (0.62, 0.52, 0.42)[variant % 3]
         faces = []
         outline = (
             (-0.3, 0.0),
@@ -80,7 +80,7 @@ def _wall(maker: Maker, kind: str, variant: int) -> None:
     looks: tuple[tuple[Material, Colour], ...] = (
         (Material.BRICK, (0.5, 0.38, 0.33)),
         (Material.PLASTER, (0.55, 0.54, 0.5)),
-        (Material.CONCRETE, (0.42, 0.43, 0.43)),
+        (Material.CONCRETE, (0.58, 0.58, 0.57)),
     )
     material, colour = looks[variant // 2]
     maker.block((0.0, -0.11, 0.0), (length, 0.11, height - 0.08), material, colour)

@@ -97,7 +97,7 @@ class TownPlan:
     """Keys of `plants.grow_trees`, the commonest first."""
     trees: int = 130
     """Most trees in the blocks and around the town, street trees and those in woods along streets apart."""
-    lamp_step_m: float = 26.0
+    lamp_step_m: float = 22.0
     lamp_styles: tuple[int, ...] = (0, 1, 2)
     furnished: float = 0.65
     """Share of the places along a kerb without a tree at which something stands."""

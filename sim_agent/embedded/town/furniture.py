@@ -20,7 +20,7 @@ from sim_agent.embedded.town.surface import SIDEWALK_M
 Colour = tuple[float, float, float]
 Point = tuple[float, float, float]
 
-METALS: tuple[Colour, ...] = ((0.42, 0.44, 0.45), (0.2, 0.24, 0.22), (0.6, 0.6, 0.58), (0.3, 0.32, 0.36))
+METALS: tuple[Colour, ...] = ((0.42, 0.44, 0.45), (0.22, 0.24, 0.24), (0.55, 0.56, 0.56), (0.3, 0.32, 0.36))
 PAINTS: tuple[Colour, ...] = (
     (0.16, 0.3, 0.22),
     (0.55, 0.14, 0.12),

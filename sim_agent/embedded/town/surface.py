@@ -94,9 +94,9 @@ class _Look(NamedTuple):
 def _road_look(rng: np.random.Generator) -> _Look:
     """Asphalt mostly; some streets are of concrete or slabs."""
     draw = float(rng.random())
-    if draw < 0.68:
+    if draw < 0.76:
         return _Look(Material.ASPHALT, float(rng.uniform(0.68, 1.0)))
-    return _Look(Material.CONCRETE if draw < 0.84 else Material.PAVING, float(rng.uniform(0.5, 0.78)))
+    return _Look(Material.CONCRETE if draw < 0.94 else Material.PAVING, float(rng.uniform(0.5, 0.78)))
 
 
 def _walk_look(rng: np.random.Generator) -> _Look:
