@@ -132,8 +132,8 @@ def read_weather(weather: Weather) -> Air:
     zenith, horizon = _blend(zenith, sand, 0.85 * dust), _blend(horizon, sand, 0.95 * dust)
 
     # A hemisphere of sky weighs its zenith a little less than half; clouds scatter more of the sun's light down.
-    scattered = 0.55 + 0.10 * overcast + 0.9 * _ramp(fog, 0.2, 0.7)
-    ambient = (0.55 * zenith + 0.55 * horizon) * scattered * (1.0 - 0.68 * dusk) * (1.0 - 0.3 * rain) + 0.03 * sun
+    scattered = 0.55 + 0.45 * overcast + 0.9 * _ramp(fog, 0.2, 0.7)
+    ambient = (0.55 * zenith + 0.55 * horizon) * scattered * (1.0 - 0.68 * dusk) * (1.0 - 0.54 * rain) + 0.03 * sun
     ambient = _grey(ambient, 0.25)
     ambient = ambient + _rgb(0.0055, 0.0060, 0.0080) * night
     bounce = 0.20 * (sun * max(float(towards[2]), 0.05) + ambient) * _rgb(1.0, 0.96, 0.90)
