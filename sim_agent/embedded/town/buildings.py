@@ -43,7 +43,7 @@ SIGNS: tuple[Colour, ...] = (
     (0.1, 0.45, 0.25),
     (0.85, 0.6, 0.1),
     (0.2, 0.2, 0.22),
-    (0.5, 0.2, 0.5),
+    (0.32, 0.22, 0.32),
     (0.9, 0.9, 0.88),
 )
 
@@ -202,7 +202,9 @@ def _windows(
         edges = np.linspace(0.25, length - 0.25, max(2, round(length / 1.7)) + 1)
         tall = low[1] - low[0] if len(low) > 1 else 3.0
         glass = (edges[:-1] + 0.04, edges[1:] - 0.04, low + 0.1, low + tall - 0.22)
-        pile.wall(side, Material.WINDOW, (0.36 + 0.3 * size[0] / 1.5, 0.46, 0.66 - 0.2 * size[0] / 1.5), *glass, 0.03)
+        pile.wall(
+            side, Material.WINDOW, (0.28 + 0.2 * (size[0] - 1.0), 0.42, 0.54 - 0.25 * (size[1] - 1.3)), *glass, 0.03
+        )
         return
     if style == 3 and lot.storeys >= 4:
         # Ribbon windows: one band a storey, divided by mullions.
