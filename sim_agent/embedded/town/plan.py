@@ -90,7 +90,7 @@ TOWNS: dict[str, TownPlan] = {
         skyline="towers",
         park=0.2,
         # Room for a bus at (30, -6) and a house before it, where CARLA's own collision test drives into something.
-        shift_m=(-6.0, 12.0),
+        shift_m=(-30.0, -60.0),
     ),
     "Town04": TownPlan(
         about="highways of four and six lanes behind guard rails, woods and hills, few houses",
