@@ -47,7 +47,7 @@ class DriveArguments:
     port: int | None = None
     """Its RPC port; 2000 if only --host is given."""
     town: str | None = None
-    """Town. Embedded: Town01, Town02, Town03, Town10HD_Opt, Seed7 and so on. Default: Town02; a server keeps its own."""
+    """Town. Embedded: Town01 to Town07, Town10HD_Opt, Seed7 and so on. Default: Town02; a server keeps its own."""
     weather: str | None = None
     """CARLA's weather at the start, such as HardRainSunset."""
     vehicles: int | None = None

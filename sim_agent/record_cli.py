@@ -43,7 +43,7 @@ class RecordArguments:
     frames: int | None = None
     """Frames kept in each episode."""
     towns: tuple[str, ...] | None = None
-    """Towns, in turns. Embedded: Town01, Town03, Town10HD_Opt, Seed7 and so on; Town02 is left for testing."""
+    """Towns, in turns. Embedded: Town01 to Town07, Town10HD_Opt, Seed7 and so on; Town02 is left for testing."""
     weathers: tuple[str, ...] | None = None
     """CARLA's weathers by name, such as ClearNoon HardRainSunset; every town meets each in turn."""
     vehicles: tuple[int, ...] | None = None

@@ -26,7 +26,7 @@ class SimArguments:
     host: str = "127.0.0.1"
     """Address to listen on. The protocol has no password: leave it local, or behind a tunnel."""
     town: str = "Town01"
-    """Town01, Town02 (for testing only), Town03, Town10HD_Opt, or Seed7 and so on for a town of your own."""
+    """Town01 to Town07 (Town02 is for testing only), Town10HD_Opt, or Seed7 and so on for a town of your own."""
     seed: int = 0
     """Another draw of the same kind of town."""
     quality: Literal["low", "medium", "high"] = "medium"

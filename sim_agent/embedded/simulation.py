@@ -17,7 +17,7 @@ from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.recorder import Recorder
 from sim_agent.embedded.replayer import Replayer
 from sim_agent.embedded.scene import Mover
-from sim_agent.embedded.town import TOWNS, UNLISTED_TOWNS, Town, build_town, town_from_opendrive
+from sim_agent.embedded.town import TOWNS, Town, build_town, town_from_opendrive
 from sim_agent.embedded.turning_wheels import with_wheels
 from sim_agent.embedded.wire import structs
 from sim_agent.embedded.wire.records import Frame
@@ -284,7 +284,7 @@ def _camera_place(sensor: Sensor) -> tuple[int, int, float, Pose]:
 
 def _town_name(name: str) -> str:
     short = name.rsplit("/", 1)[-1]
-    for known in (*TOWNS, *UNLISTED_TOWNS):
+    for known in TOWNS:
         if short in (known, known.removesuffix("_Opt"), f"{known}_Opt"):
             return known
     if re.fullmatch("Seed[0-9]{1,18}", short):

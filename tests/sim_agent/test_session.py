@@ -64,7 +64,10 @@ def test_others_keep_what_is_theirs(server, jobs, world_before):
     assert told["in"] == [True, pytest.approx(0.1)]
     assert told["refused"].startswith("vehicle.audi.tt: the simulator does not spawn it (")
     assert told["after_destroy"] and told["theirs_only"]
-    assert told["no_town"] == ("Town77: the simulator has no such town; it has Town01, Town02, Town03, Town10HD_Opt.")
+    assert told["no_town"] == (
+        "Town77: the simulator has no such town; it has "
+        "Town01, Town02, Town03, Town04, Town05, Town06, Town07, Town10HD_Opt."
+    )
     assert "another program ticks this world; end it first, or join it with" in told["ticked"]
     assert told["joined"] == [True, pytest.approx(0.05)]
     assert told["still_ticks"] and told["joined_is_gone"]

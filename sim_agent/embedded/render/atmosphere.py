@@ -91,7 +91,7 @@ def _sunlight(altitude_deg: float) -> Colour:
     """What is left of the sun's light, by the air's mass (Kasten and Young 1989) and its loss in three colours."""
     above = max(altitude_deg, -2.0)
     mass = 1.0 / (math.sin(math.radians(max(above, 0.0))) + 0.50572 * (above + 6.07995) ** -1.6364)
-    light = np.exp(-_rgb(0.075, 0.150, 0.300) * min(mass, 14.0))
+    light = np.exp(-_rgb(0.075, 0.105, 0.160) * min(mass, 14.0))
     return 3.9 * light * _ramp(altitude_deg, -2.5, 4.0)
 
 
@@ -104,11 +104,11 @@ def read_weather(weather: Weather) -> Air:
     fog = min(max(weather.fog_density / 100.0, 0.0), 1.0)
     dust = min(max(weather.dust_storm / 100.0, 0.0), 1.0)
     day, night = _ramp(altitude, -9.0, 14.0), 1.0 - _ramp(altitude, -7.0, 3.0)
-    dusk = _ramp(altitude, -9.0, 1.0) * (1.0 - _ramp(altitude, 3.0, 24.0))
+    dusk = _ramp(altitude, -9.0, 1.0) * (1.0 - _ramp(altitude, 8.0, 34.0))
     overcast = _ramp(clouds, 0.45, 0.95)
     veiled = max(overcast, _ramp(fog, 0.2, 0.7), 0.9 * dust)
 
-    sun = _sunlight(altitude) * (1.0 - 0.96 * veiled)
+    sun = _sunlight(altitude) * (1.0 - 0.96 * veiled) * _blend(_rgb(1.0, 1.0, 1.0), _rgb(0.66, 0.33, 0.17), dusk)
     towards = direction_to_sun(weather)
     moon = _rgb(0.022, 0.028, 0.042) * night * (1.0 - 0.8 * veiled)
     if night > 0.0 and altitude < 0.0:
@@ -117,10 +117,10 @@ def read_weather(weather: Weather) -> Air:
         sun = moon
 
     strength = 0.03 + 0.97 * day
-    zenith = _rgb(0.155, 0.33, 0.70) * strength
-    horizon = _rgb(0.62, 0.74, 0.88) * strength
-    zenith = _blend(zenith, _rgb(0.17, 0.20, 0.36) * (0.25 + 0.75 * day), 0.85 * dusk)
-    horizon = _blend(horizon, _rgb(0.84, 0.42, 0.20) * (0.25 + 0.75 * day), 0.90 * dusk)
+    zenith = _rgb(0.23, 0.37, 0.60) * strength
+    horizon = _rgb(0.60, 0.72, 0.82) * strength
+    zenith = _blend(zenith, _rgb(0.44, 0.30, 0.21) * (0.25 + 0.75 * day), 0.9 * dusk)
+    horizon = _blend(horizon, _rgb(0.74, 0.44, 0.25) * (0.25 + 0.75 * day), 0.95 * dusk)
     zenith = _blend(zenith, _rgb(0.0016, 0.0024, 0.0052), night)
     horizon = _blend(horizon, _rgb(0.0125, 0.0115, 0.0125), night)
     bright = (0.46 * day + 0.015) * (1.0 - 0.35 * rain) * (1.0 - 0.92 * night)
@@ -132,18 +132,19 @@ def read_weather(weather: Weather) -> Air:
     zenith, horizon = _blend(zenith, sand, 0.85 * dust), _blend(horizon, sand, 0.95 * dust)
 
     # A hemisphere of sky weighs its zenith a little less than half; clouds scatter more of the sun's light down.
-    ambient = (0.55 * zenith + 0.55 * horizon) * (0.62 + 0.75 * overcast) + 0.03 * sun
+    scattered = 0.55 + 0.45 * overcast + 0.9 * _ramp(fog, 0.2, 0.7)
+    ambient = (0.55 * zenith + 0.55 * horizon) * scattered * (1.0 - 0.68 * dusk) * (1.0 - 0.54 * rain) + 0.03 * sun
     ambient = _grey(ambient, 0.25)
     ambient = ambient + _rgb(0.0055, 0.0060, 0.0080) * night
     bounce = 0.20 * (sun * max(float(towards[2]), 0.05) + ambient) * _rgb(1.0, 0.96, 0.90)
     cloud = _blend(_grey(horizon, 0.7 - 0.55 * dusk) * 1.05 + 0.10 * sun, cloudy * 1.1, overcast)
 
     haze = _grey(horizon, 0.15 + 0.6 * max(fog, rain)) * (1.0 - 0.12 * rain)
-    visible = 0.00045 + 0.0040 * rain + 0.055 * fog**1.6 + 0.035 * dust
+    visible = 0.00045 + 0.0015 * rain + 0.055 * fog**1.6 + 0.035 * dust
     scatter = 0.6 + 0.4 * min(max(weather.scattering_intensity, 0.0), 4.0)
     light = float((sun * max(float(towards[2]), 0.1) + ambient) @ _rgb(0.3, 0.55, 0.15))
     # Half-way to a camera that always exposes fully: dusk stays darker than noon, and night darker than dusk.
-    exposure = 0.66 * (2.6 / max(light, 0.02)) ** 0.56
+    exposure = 0.66 * (2.6 / max(light, 0.02)) ** (0.30 + 0.26 * night)
     numbers = (
         *towards,
         *sun,
@@ -158,7 +159,7 @@ def read_weather(weather: Weather) -> Air:
         visible * scatter,
         min(max(weather.fog_distance_m, 0.0), 500.0) if fog > 0.05 else 0.0,
         26.0 / (1.0 + 60.0 * max(fog, dust) + 7.0 * rain) * (0.7 + 3.0 * min(max(weather.fog_falloff, 0.0), 5.0)) + 2.0,
-        0.10 + 0.90 * clouds,
+        0.12 + 0.16 * min(clouds / 0.05, 1.0) + 0.72 * clouds,
         min(max(max(weather.wetness, 0.6 * weather.precipitation) / 100.0, 0.0), 1.0),
         min(max(weather.precipitation_deposits / 100.0, 0.0), 1.0),
         night,

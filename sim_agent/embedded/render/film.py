@@ -118,7 +118,7 @@ def develop(
             value = value * (f4(2.51) * value + f4(0.03)) / (value * (f4(2.43) * value + f4(0.59)) + f4(0.14))
             value = np.sqrt(min(value, f4(1)))
             # A dash camera is hard on shadows.
-            line[k] = value * (f4(0.84) + f4(0.16) * value)
+            line[k] = value * (f4(0.70) + f4(0.30) * value)
         start = np.uint32(np.uint32(first_row + y) * np.uint32(0x9E3779B1) + seed)
         for x in range(width):
             mixed = np.uint32(start + np.uint32(x) * np.uint32(0x85EBCA77))

@@ -29,11 +29,11 @@ class Look(NamedTuple):
 
 
 LOOKS: dict[Material, Look] = {
-    Material.ASPHALT: Look(3.0, 0.0, 0.10, 0.0, 0.50, 0.34),
-    Material.CONCRETE: Look(3.5, 0.0, 0.06, 0.02, 0.40, 0.26),
-    Material.PAVING: Look(2.4, 0.0, 0.08, 0.03, 0.42, 0.24),
-    Material.BRICK: Look(2.05, 0.0, 0.02, 0.0, 0.30, 0.20),
-    Material.PLASTER: Look(5.0, 0.0, 0.02, 0.0, 0.22, 0.16),
+    Material.ASPHALT: Look(3.0, 0.0, 0.10, 0.0, 0.60, 0.34),
+    Material.CONCRETE: Look(3.5, 0.0, 0.06, 0.02, 0.40, 0.34),
+    Material.PAVING: Look(2.4, 0.0, 0.08, 0.03, 0.62, 0.24),
+    Material.BRICK: Look(2.05, 0.0, 0.02, 0.0, 0.30, 0.30),
+    Material.PLASTER: Look(5.0, 0.0, 0.02, 0.0, 0.22, 0.34),
     Material.WINDOW: Look(3.0, 0.16, 0.75, 0.9, 0.0, 0.0),
     Material.GRASS: Look(3.1, 0.0, 0.02, 0.0, 0.25, 0.42, 0.20),
     Material.SOIL: Look(3.3, 0.0, 0.0, 0.0, 0.45, 0.35),
@@ -41,7 +41,7 @@ LOOKS: dict[Material, Look] = {
     Material.LEAF: Look(1.7, 0.0, 0.03, 0.05, 0.15, 0.10, 0.40),
     Material.PAINT: Look(4.0, 0.045, 0.60, 1.0, 0.0, 0.0),
     Material.METAL: Look(1.5, 0.08, 0.35, 0.5, 0.05, 0.0),
-    Material.MARKING: Look(2.3, 0.0, 0.10, 0.04, 0.28, 0.10),
+    Material.MARKING: Look(2.3, 0.0, 0.10, 0.04, 0.45, 0.10),
     Material.RUBBER: Look(0.8, 0.0, 0.05, 0.06, 0.10, 0.0),
     Material.CLOTH: Look(0.7, 0.0, 0.02, 0.0, 0.30, 0.0, 0.15),
     Material.SKIN: Look(0.6, 0.0, 0.04, 0.06, 0.05, 0.0, 0.20),

@@ -239,15 +239,15 @@ def shade(
                     if air.wet > f4(0) and nz > f4(-0.3):
                         dark = f4(1) - looks[material, POROUS] * air.wet * (f4(0.55) + f4(0.45) * max(nz, f4(0)))
                         if nz > f4(0.9) and (material <= _PAVING or material == _MARKING):
-                            graze += (f4(0.42) + f4(0.40) * relief) * air.wet
-                            mirror += (f4(0.02) + f4(0.08) * relief) * air.wet
+                            graze += (f4(0.22) + f4(0.30) * relief) * air.wet
+                            mirror += (f4(0.01) + f4(0.04) * relief) * air.wet
                             if air.puddles > f4(0):
-                                pool = noise(texels, levels, PATCHES, px * f4(0.031), py * f4(0.031), FULL)
-                                edge = f4(0.80) - f4(0.46) * air.puddles + f4(0.08) * relief
-                                puddle = min(max((pool - edge) * f4(14), f4(0)), f4(1))
+                                pool = noise(texels, levels, PATCHES, px * f4(0.052), py * f4(0.052), FULL)
+                                edge = f4(0.80) - f4(0.44) * air.puddles + f4(0.22) * relief
+                                puddle = min(max((pool - edge) * f4(9), f4(0)), f4(1))
                                 puddle *= min(air.puddles * f4(3), f4(1))
-                                graze += (f4(1.0) - graze) * puddle
-                                mirror += (f4(0.16) - mirror) * puddle
+                                graze += (f4(0.8) - graze) * puddle
+                                mirror += (f4(0.1) - mirror) * puddle
                                 dark *= f4(1) - f4(0.4) * puddle
                         red, green, blue = red * dark, green * dark, blue * dark
 

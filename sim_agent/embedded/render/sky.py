@@ -45,7 +45,7 @@ def seen_sky(air: Air, texels: Bytes, offsets: Ints, x: np.float32, y: np.float3
         green += disc * f4(0.93)
         blue += disc * f4(0.80)
     # Thin edges glow, thick middles are grey below.
-    body = f4(1.12) - f4(0.42) * min(max(thickness - f4(0.4), f4(0)), f4(1.4)) + f4(0.25) * bright
+    body = f4(1.2) - f4(0.5) * min(max(thickness - f4(0.3), f4(0)), f4(1.6)) + f4(0.25) * bright
     shown = cloud * min(height * f4(9), f4(1)) * f4(0.96)
     red += (air.cloud_r * body - red) * shown
     green += (air.cloud_g * body - green) * shown

@@ -74,14 +74,21 @@ def _asphalt() -> Plane:
 
 
 def _concrete() -> Plane:
-    return _mix((0.56, 0.555, 0.54), (0.74, 0.735, 0.72), 0.35 * _grain(21) + 0.65 * _noise(22, 1, 60, 1.0))
+    pores = 0.35 * _grain(21) + 0.65 * _noise(22, 1, 60, 1.0)
+    picture = _mix((0.5, 0.497, 0.485), (0.76, 0.755, 0.745), pores)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    picture[((y % 128) < 2) | ((x % 128) < 2), :3] *= 0.78
+    picture[..., :3] *= (1.0 - 0.3 * _cracks(23, 0.005))[..., None]
+    return picture
 
 
 def _paving() -> Plane:
-    rows, columns = _steps(64, axis=0), _steps(64)
+    rows = _steps(32, axis=0)
+    shift = (rows % 2) * 16
+    columns = _steps(32, shift)
     y, x = np.mgrid[:SIDE, :SIDE]
-    joint = ((y % 64) < 2) | ((x % 64) < 2)
-    slab = 0.3 + 0.4 * _cells(31, rows, columns) + 0.2 * (_noise(32, 4, 90, 0.7) - 0.5) + 0.2 * (_grain(33) - 0.5)
+    joint = ((y % 32) < 2) | (((x + shift) % 32) < 2)
+    slab = 0.25 + 0.5 * _cells(31, rows, columns) + 0.2 * (_noise(32, 4, 90, 0.7) - 0.5) + 0.2 * (_grain(33) - 0.5)
     picture = _mix((0.50, 0.49, 0.475), (0.70, 0.69, 0.67), slab)
     picture[joint, :3] = 0.36
     picture[joint, 3] = 0.0
@@ -94,8 +101,8 @@ def _brick() -> Plane:
     columns = _steps(32, shift)
     y, x = np.mgrid[:SIDE, :SIDE]
     mortar = ((y % 10) < 1) | (((x + shift) % 32) < 2)
-    tone = 0.25 + 0.5 * _cells(41, rows, columns) + 0.3 * (_noise(42, 3, 80, 0.6) - 0.5)
-    picture = _mix((0.60, 0.52, 0.48), (0.98, 0.93, 0.90), tone)
+    tone = 0.15 + 0.7 * _cells(41, rows, columns) + 0.4 * (_noise(42, 3, 80, 0.6) - 0.5)
+    picture = _mix((0.52, 0.45, 0.42), (0.98, 0.93, 0.90), tone)
     picture[mortar, :3] = (0.78, 0.77, 0.75)
     picture[mortar, 3] = 0.3
     return picture
@@ -104,9 +111,8 @@ def _brick() -> Plane:
 def _plaster() -> Plane:
     streaks = np.cumsum(_noise(51, 8, 90, 0.4) - 0.5, axis=0)
     streaks = (streaks - streaks.min()) / np.ptp(streaks)
-    return _mix(
-        (0.80, 0.79, 0.77), (1.0, 0.995, 0.985), 0.55 * _noise(52, 1, 30, 1.1) + 0.25 * _grain(53) + 0.2 * streaks
-    )
+    worn = 0.35 * _noise(54, 1, 12, 1.2) + 0.2 * _noise(52, 6, 60, 0.8)
+    return _mix((0.66, 0.65, 0.63), (1.0, 0.995, 0.985), worn + 0.2 * _grain(53) + 0.35 * streaks)
 
 
 def _window() -> Plane:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from sim_agent.embedded.town.dials import TownPlan
 from sim_agent.embedded.town.from_map import town_from_opendrive
 from sim_agent.embedded.town.kept import build_town
 from sim_agent.embedded.town.model import Bounds, Lamp, Signal, Town
-from sim_agent.embedded.town.plan import TOWNS, UNLISTED_TOWNS, TownPlan
+from sim_agent.embedded.town.plan import TOWNS
 
 __all__ = [
     "TOWNS",
-    "UNLISTED_TOWNS",
     "Bounds",
     "Lamp",
     "Signal",

@@ -37,7 +37,7 @@ def put_together(name: str, seed: int = 0) -> Town:
     blocks = find_blocks(network)
     ground = ground_of(network, blocks)
     kinds, parks = block_kinds(blocks, plan, rng)
-    lay_terrain(scenery, ground, kinds, rng)
+    lay_terrain(scenery, ground, kinds, rng, shore=plan.shore)
     set_signposts(scenery, ground, sites)
     lamps = settle(scenery, network, blocks, ground, parks, plan, rng)
     mesh, objects = scenery.finish()

@@ -18,32 +18,38 @@ Colour = tuple[float, float, float]
 Span = Array | float
 
 WALLS: tuple[tuple[Material, Colour], ...] = (
-    (Material.BRICK, (0.72, 0.5, 0.42)),
-    (Material.BRICK, (0.82, 0.68, 0.55)),
-    (Material.BRICK, (0.62, 0.58, 0.55)),
-    (Material.PLASTER, (0.9, 0.86, 0.76)),
-    (Material.PLASTER, (0.86, 0.76, 0.6)),
-    (Material.PLASTER, (0.72, 0.78, 0.8)),
-    (Material.PLASTER, (0.82, 0.66, 0.6)),
-    (Material.PLASTER, (0.7, 0.78, 0.66)),
-    (Material.CONCRETE, (0.8, 0.79, 0.76)),
-    (Material.CONCRETE, (0.6, 0.61, 0.63)),
-    (Material.CONCRETE, (0.74, 0.7, 0.62)),
-    (Material.WOOD, (0.7, 0.62, 0.52)),
-    (Material.TILES, (0.62, 0.6, 0.6)),
+    (Material.BRICK, (0.62, 0.36, 0.3)),
+    (Material.BRICK, (0.5, 0.34, 0.28)),
+    (Material.BRICK, (0.74, 0.62, 0.52)),
+    (Material.BRICK, (0.5, 0.48, 0.47)),
+    (Material.PLASTER, (0.86, 0.84, 0.78)),
+    (Material.PLASTER, (0.72, 0.64, 0.53)),
+    (Material.PLASTER, (0.58, 0.62, 0.64)),
+    (Material.PLASTER, (0.66, 0.3, 0.3)),
+    (Material.PLASTER, (0.6, 0.62, 0.55)),
+    (Material.CONCRETE, (0.72, 0.72, 0.71)),
+    (Material.CONCRETE, (0.5, 0.51, 0.53)),
+    (Material.CONCRETE, (0.62, 0.59, 0.53)),
+    (Material.WOOD, (0.56, 0.47, 0.38)),
+    (Material.WOOD, (0.5, 0.53, 0.55)),
+    (Material.TILES, (0.52, 0.51, 0.52)),
 )
 """The same greys and browns occur on roads, walls and trunks: the colour alone must not give the tag away."""
-TRIMS: tuple[Colour, ...] = ((0.92, 0.91, 0.88), (0.55, 0.52, 0.48), (0.25, 0.26, 0.28), (0.78, 0.72, 0.62))
-ROOFS: tuple[Colour, ...] = ((0.66, 0.36, 0.28), (0.45, 0.42, 0.42), (0.38, 0.3, 0.28), (0.55, 0.5, 0.44))
+TRIMS: tuple[Colour, ...] = ((0.8, 0.79, 0.77), (0.45, 0.43, 0.4), (0.2, 0.21, 0.23), (0.6, 0.56, 0.49))
+ROOFS: tuple[Colour, ...] = ((0.52, 0.27, 0.22), (0.32, 0.31, 0.31), (0.3, 0.24, 0.22), (0.42, 0.39, 0.35))
 SIGNS: tuple[Colour, ...] = (
     (0.75, 0.12, 0.12),
     (0.1, 0.32, 0.6),
     (0.1, 0.45, 0.25),
     (0.85, 0.6, 0.1),
     (0.2, 0.2, 0.22),
-    (0.5, 0.2, 0.5),
+    (0.32, 0.22, 0.32),
     (0.9, 0.9, 0.88),
 )
+
+
+CURTAIN = 4
+"""Style of windows: glass all over. The others are 0 and 1 with sills, 2 with balconies, 3 ribbons."""
 
 
 class Lot(NamedTuple):
@@ -55,9 +61,13 @@ class Lot(NamedTuple):
     storeys: int
     gabled: bool
     shop: bool
+    form: str = "house"
+    """As `TownPlan.form`."""
+    walls: tuple[Material, ...] = ()
+    """What it may be made of; empty for everything."""
 
 
-class _Side(NamedTuple):
+class Side(NamedTuple):
     """A facade: its left end as seen from outside, the unit vector to its right end, and its length."""
 
     x_m: float
@@ -67,7 +77,7 @@ class _Side(NamedTuple):
     length_m: float
 
 
-class _Pile:
+class Pile:
     """A building's quads in its own axes, with their materials and colours; turned into a mesh in one go."""
 
     def __init__(self) -> None:
@@ -76,7 +86,7 @@ class _Pile:
         self._looks: tuple[list[tuple[int, Material, Colour]], ...] = ([], [])
 
     def wall(
-        self, side: _Side, material: Material, colour: Colour, u0: Span, u1: Span, z0: Span, z1: Span, out_m: float
+        self, side: Side, material: Material, colour: Colour, u0: Span, u1: Span, z0: Span, z1: Span, out_m: float
     ) -> None:
         """Upright rectangles on a facade from u0 to u1 along it and z0 to z1, `out_m` before it."""
         spans = np.broadcast_arrays(u0, u1, z0, z1)
@@ -100,6 +110,7 @@ class _Pile:
         self.put(material, colour, lows[:, None, None] + BOX_FACES[:5] * (highs - lows)[:, None, None])
 
     def mesh(self) -> Mesh:
+        """Everything that was put on it."""
         rows = np.concatenate(self._rectangles)
         along, high = rows[:, [0, 1, 1, 0]], rows[:, [2, 2, 3, 3]]
         out, x, y, ahead_x, ahead_y = (rows[:, k, None] for k in range(4, 9))
@@ -111,10 +122,18 @@ class _Pile:
         return quad_mesh(np.concatenate([upright, *self._corners]), Tag.BUILDING, materials, colours)
 
 
+def draw_wall(materials: tuple[Material, ...], rng: np.random.Generator) -> tuple[Material, Colour]:
+    """A material, one of these if there are any, and its colour: from nearly black to nearly white."""
+    looks = [look for look in WALLS if not materials or look[0] in materials]
+    material, colour = looks[int(rng.integers(len(looks)))]
+    dark = float(rng.uniform(0.3, 0.95))
+    tint = np.clip(np.array(colour) * dark * rng.uniform(0.92, 1.08, 3), 0.0, 1.0)
+    return material, (float(tint[0]), float(tint[1]), float(tint[2]))
+
+
 def build_building(scenery: Scenery, lot: Lot, rng: np.random.Generator) -> None:
     """One building as one solid object."""
-    wall, wall_colour = WALLS[int(rng.integers(len(WALLS)))]
-    hue: Colour = tuple(np.clip(np.array(wall_colour) * rng.uniform(0.85, 1.1, 3), 0.0, 1.0).tolist())
+    wall, hue = draw_wall(lot.walls, rng)
     trim = TRIMS[int(rng.integers(len(TRIMS)))]
     storey = float(rng.uniform(2.8, 3.3))
     ground = storey + (0.8 if lot.shop else 0.2)
@@ -125,11 +144,13 @@ def build_building(scenery: Scenery, lot: Lot, rng: np.random.Generator) -> None
     box = Box(centre._replace(yaw_deg=lot.pose.yaw_deg), (w / 2.0, d / 2.0, height / 2.0))
     foot = lot.pose.compose(Pose(w / 2.0, d / 2.0, 0.0))
     scenery.open("Building", Tag.BUILDING, foot, solid=True, box=box)
-    pile = _Pile()
-    front, right = _Side(0.0, 0.0, 1.0, 0.0, w), _Side(w, 0.0, 0.0, 1.0, d)
-    back, left = _Side(w, d, -1.0, 0.0, w), _Side(0.0, d, 0.0, -1.0, d)
+    pile = Pile()
+    front, right = Side(0.0, 0.0, 1.0, 0.0, w), Side(w, 0.0, 0.0, 1.0, d)
+    back, left = Side(w, d, -1.0, 0.0, w), Side(0.0, d, 0.0, -1.0, d)
     floors = np.concatenate([[0.0], ground + storey * np.arange(lot.storeys)])
-    style = int(rng.integers(4))
+    style = CURTAIN if lot.form == "tower" and lot.storeys >= 5 and rng.random() < 0.45 else int(rng.integers(4))
+    if lot.form == "slab" and rng.random() < 0.6:
+        style = 2
     window = (float(rng.uniform(1.0, 1.5)), float(rng.uniform(1.3, 1.8)))
     bay = float(rng.uniform(2.7, 3.6))
     for side in (front, right, back, left):
@@ -137,6 +158,12 @@ def build_building(scenery: Scenery, lot: Lot, rng: np.random.Generator) -> None
         _walls(pile, side, floors, wall, hue)
         _windows(pile, side, floors, lot, style, window, bay, trim, side is front, framed)
     _ground_floor(pile, front, ground, lot, trim, rng)
+    if lot.storeys <= 5 and rng.random() < 0.5:
+        _bands(pile, (front, right, left), floors, trim)
+    if lot.form == "house" and lot.storeys <= 2 and not lot.shop and rng.random() < 0.5:
+        _porch(pile, lot, trim, ROOFS[int(rng.integers(len(ROOFS)))], rng)
+    if lot.form == "terrace" and not lot.shop and rng.random() < 0.6:
+        _bay(pile, lot, floors, wall, hue, trim, rng)
     if lot.gabled:
         _gabled_roof(pile, lot, top, wall, hue, ROOFS[int(rng.integers(len(ROOFS)))])
     else:
@@ -144,7 +171,7 @@ def build_building(scenery: Scenery, lot: Lot, rng: np.random.Generator) -> None
     scenery.builder.add_mesh(pile.mesh(), lot.pose)
 
 
-def _walls(pile: _Pile, side: _Side, floors: Array, wall: Material, hue: Colour) -> None:
+def _walls(pile: Pile, side: Side, floors: Array, wall: Material, hue: Colour) -> None:
     count = max(1, math.ceil(side.length_m / 7.0))
     edges = np.linspace(0.0, side.length_m, count + 1)
     # Two storeys a piece: still below 8 m.
@@ -154,8 +181,8 @@ def _walls(pile: _Pile, side: _Side, floors: Array, wall: Material, hue: Colour)
 
 
 def _windows(
-    pile: _Pile,
-    side: _Side,
+    pile: Pile,
+    side: Side,
     floors: Array,
     lot: Lot,
     style: int,
@@ -170,6 +197,15 @@ def _windows(
     if not len(low):
         return
     length = side.length_m
+    if style == CURTAIN:
+        # Glass from floor to floor, of a building's own tint.
+        edges = np.linspace(0.25, length - 0.25, max(2, round(length / 1.7)) + 1)
+        tall = low[1] - low[0] if len(low) > 1 else 3.0
+        glass = (edges[:-1] + 0.04, edges[1:] - 0.04, low + 0.1, low + tall - 0.22)
+        pile.wall(
+            side, Material.WINDOW, (0.28 + 0.2 * (size[0] - 1.0), 0.42, 0.54 - 0.25 * (size[1] - 1.3)), *glass, 0.03
+        )
+        return
     if style == 3 and lot.storeys >= 4:
         # Ribbon windows: one band a storey, divided by mullions.
         edges = np.linspace(0.5, length - 0.5, max(2, round(length / 2.2)) + 1)
@@ -185,7 +221,7 @@ def _windows(
     if framed:
         edge = half + 0.09
         pile.wall(side, Material.PLASTER, trim, u - edge, u + edge, sill - 0.09, sill + tall + 0.09, 0.02)
-    if front and lot.storeys <= 4:
+    if front and (lot.storeys <= 4 or style == 2):
         pile.wall(side, Material.PLASTER, trim, u - 0.03, u + 0.03, sill, sill + tall, 0.055)
         every_u, every_low = (a.ravel() for a in np.broadcast_arrays(u, low))
         if style != 2 and lot.storeys <= 3:
@@ -194,13 +230,64 @@ def _windows(
             _balconies(pile, every_u[::2], every_low[::2], half + 0.5, trim)
 
 
-def _ledges(pile: _Pile, u: Array, z: Array, half: float, trim: Colour) -> None:
+def _bands(pile: Pile, sides: tuple[Side, ...], floors: Array, trim: Colour) -> None:
+    """A course that stands out between the storeys."""
+    for side in sides:
+        edges = np.linspace(0.0, side.length_m, max(1, math.ceil(side.length_m / 7.0)) + 1)
+        low = floors[1:, None] - 0.16
+        pile.wall(side, Material.CONCRETE, trim, edges[:-1], edges[1:], low, low + 0.22, 0.05)
+
+
+def _porch(pile: Pile, lot: Lot, trim: Colour, roof: Colour, rng: np.random.Generator) -> None:
+    """A roof on posts before a part of the front."""
+    wide = float(rng.uniform(0.4, 0.9)) * lot.width_m
+    x0 = float(rng.uniform(0.0, lot.width_m - wide))
+    x1, out, low, high = x0 + wide, 1.7, 2.45, 3.0
+    slope = [(x0, -out, low), (x1, -out, low), (x1, 0.0, high), (x0, 0.0, high)]
+    pile.put(Material.TILES, roof, np.array([slope]))
+    pile.put(Material.WOOD, trim, np.array([slope[::-1]]) - [0.0, 0.0, 0.08])
+    posts = np.linspace(x0 + 0.1, x1 - 0.25, max(2, round(wide / 2.6) + 1))
+    corner = np.column_stack([posts, np.full(len(posts), -out + 0.08), np.zeros(len(posts))])
+    pile.box(Material.WOOD, trim, corner, corner + [0.15, 0.15, low - 0.02])
+    pile.box(Material.WOOD, trim, np.array([[x0, -out, low - 0.16]]), np.array([[x1, -out + 0.12, low]]))
+    floor = np.array([[x0, -out, 0.0]])
+    pile.box(Material.CONCRETE, (0.42, 0.42, 0.4), floor, np.array([[x1, 0.0, 0.18]]))
+
+
+def _bay(
+    pile: Pile, lot: Lot, floors: Array, wall: Material, hue: Colour, trim: Colour, rng: np.random.Generator
+) -> None:
+    """A part of the front that stands out from the first floor to the last, with windows of its own."""
+    wide = min(2.8, 0.45 * lot.width_m)
+    x0 = float(rng.uniform(0.4, max(0.41, lot.width_m - wide - 0.4)))
+    out, low, top = 0.75, float(floors[1]) if len(floors) > 2 else float(floors[0]), float(floors[-1]) - 0.2
+    pile.box(wall, hue, np.array([[x0, -out, low]]), np.array([[x0 + wide, 0.0, top]]))
+    pile.put(wall, hue, _underside(np.array([x0]), np.array([x0 + wide]), -out, 0.0, np.array([low])))
+    pile.box(
+        Material.CONCRETE, trim, np.array([[x0 - 0.1, -out - 0.1, top]]), np.array([[x0 + wide + 0.1, 0.0, top + 0.2]])
+    )
+    storeys = floors[(floors >= low - 0.1) & (floors < top - 1.0)]
+    front = Side(x0, -out, 1.0, 0.0, wide)
+    middles = np.array([0.28, 0.72]) * wide
+    pile.wall(
+        front,
+        Material.WINDOW,
+        (0.48, 0.53, 0.57),
+        middles - 0.45,
+        middles + 0.45,
+        storeys[:, None] + 0.8,
+        storeys[:, None] + 2.3,
+        0.03,
+    )
+
+
+def _ledges(pile: Pile, u: Array, z: Array, half: float, trim: Colour) -> None:
     """Window sills of the front, whose axes are the building's own."""
     low = np.column_stack([u - half, np.full(len(u), -0.14), z - 0.14])
     pile.box(Material.CONCRETE, trim, low, low + [2.0 * half, 0.14, 0.09])
 
 
-def _balconies(pile: _Pile, x: Array, z: Array, half: float, trim: Colour) -> None:
+def _balconies(pile: Pile, x: Array, z: Array, half: float, trim: Colour) -> None:
     low = np.column_stack([x - half, np.full(len(x), -1.0), z - 0.02])
     pile.box(Material.CONCRETE, (0.7, 0.69, 0.66), low, low + [2.0 * half, 1.0, 0.14])
     pile.put(Material.CONCRETE, (0.55, 0.54, 0.52), _underside(x - half, x + half, -1.0, 0.0, z - 0.02))
@@ -213,7 +300,7 @@ def _underside(x0: Array, x1: Array, y0: float, y1: float, z: Array) -> Array:
     return np.stack([np.column_stack(c) for c in ((x0, b, z), (x1, b, z), (x1, a, z), (x0, a, z))], 1)
 
 
-def _ground_floor(pile: _Pile, side: _Side, ground: float, lot: Lot, trim: Colour, rng: np.random.Generator) -> None:
+def _ground_floor(pile: Pile, side: Side, ground: float, lot: Lot, trim: Colour, rng: np.random.Generator) -> None:
     length = lot.width_m
     door = float(rng.uniform(1.4, length - 1.4)) if not lot.shop else float(rng.choice([1.2, length - 1.2]))
     door_colour = SIGNS[int(rng.integers(len(SIGNS)))]
@@ -255,7 +342,7 @@ def _ground_floor(pile: _Pile, side: _Side, ground: float, lot: Lot, trim: Colou
             _ledges(pile, centres, np.full(len(centres), 0.95), 0.8, trim)
 
 
-def _awning(pile: _Pile, start: float, end: float, z: float, colour: Colour) -> None:
+def _awning(pile: Pile, start: float, end: float, z: float, colour: Colour) -> None:
     strips = np.linspace(start, end, max(2, round((end - start) / 0.6)) + 1)
     for k in range(len(strips) - 1):
         x0, x1 = strips[k], strips[k + 1]
@@ -265,7 +352,7 @@ def _awning(pile: _Pile, start: float, end: float, z: float, colour: Colour) -> 
 
 
 def _flat_roof(
-    pile: _Pile, lot: Lot, top: float, wall: Material, hue: Colour, trim: Colour, rng: np.random.Generator
+    pile: Pile, lot: Lot, top: float, wall: Material, hue: Colour, trim: Colour, rng: np.random.Generator
 ) -> None:
     w, d = lot.width_m, lot.depth_m
     nx, ny = int(np.ceil(w / 8.0)), int(np.ceil(d / 8.0))
@@ -305,7 +392,7 @@ def _flat_roof(
         )
 
 
-def _gabled_roof(pile: _Pile, lot: Lot, top: float, wall: Material, hue: Colour, roof: Colour) -> None:
+def _gabled_roof(pile: Pile, lot: Lot, top: float, wall: Material, hue: Colour, roof: Colour) -> None:
     w, d = lot.width_m, lot.depth_m
     rise, eave = 0.4 * d, 0.45
     ridge, drop = top + rise, eave * 0.8

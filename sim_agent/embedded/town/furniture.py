@@ -1,29 +1,26 @@
-"""Street furniture: lamps, benches, bins, bus stops, cabinets, planters, bollards, fences, walls and guard rails.
+"""Street furniture: lamps, benches, bins, bus stops, cabinets, planters, bollards, billboards.
 
 Each look is made once, at the origin, and set many times.
 """
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import numpy as np
 
 from sim_agent.embedded.pose import Pose
-from sim_agent.embedded.scene import Box, Material, Mesh, MeshBuilder, Tag
-from sim_agent.embedded.town.geometry import Array
+from sim_agent.embedded.scene import Material, Mesh, MeshBuilder, Tag
 from sim_agent.embedded.town.model import Lamp
 from sim_agent.embedded.town.scenery import Scenery
 from sim_agent.embedded.town.shapes import boxes, quads, tube
 from sim_agent.embedded.town.signposts import post_box
 from sim_agent.embedded.town.surface import SIDEWALK_M
-from sim_agent.embedded.town.terrain import GROUND_M
 
 Colour = tuple[float, float, float]
 Point = tuple[float, float, float]
 
-METALS: tuple[Colour, ...] = ((0.42, 0.44, 0.45), (0.2, 0.24, 0.22), (0.6, 0.6, 0.58), (0.3, 0.32, 0.36))
+METALS: tuple[Colour, ...] = ((0.42, 0.44, 0.45), (0.22, 0.24, 0.24), (0.55, 0.56, 0.56), (0.3, 0.32, 0.36))
 PAINTS: tuple[Colour, ...] = (
     (0.16, 0.3, 0.22),
     (0.55, 0.14, 0.12),
@@ -37,11 +34,9 @@ LAMP_SIZES_M = ((7.5, 1.9), (6.2, 1.3), (4.3, 0.0))
 """Height of the post and reach of the arm, for each style of lamp."""
 PROPS = ("bench", "bin", "cabinet", "planter", "bollards", "hydrant", "mailbox", "boxes", "rack")
 _VARIANTS = 5
-_STRETCH_M = 5.0
-"""Length at which a stretch of wall or fence is made before it is scaled to fit."""
 
 
-class _Maker:
+class Maker:
     """Shapes of one tag, in the axes of the thing that they make up."""
 
     def __init__(self, tag: Tag) -> None:
@@ -49,9 +44,11 @@ class _Maker:
         self.builder = MeshBuilder()
 
     def block(self, low: Point, high: Point, material: Material, colour: Colour) -> None:
+        """A box from corner to corner."""
         boxes(self.builder, [low], [high], self.tag, material, colour, bottom=low[2] > 0.05)
 
     def bar(self, points: list[Point], radii: list[float], material: Material, colour: Colour, sides: int = 6) -> None:
+        """A round bar."""
         tube(self.builder, np.array(points), np.array(radii), sides, self.tag, material, colour)
 
 
@@ -69,7 +66,7 @@ def _lamp(style: int) -> Mesh:
     colour = METALS[style]
     light = WARM if style % 2 else COOL
     height, arm = LAMP_SIZES_M[style]
-    maker = _Maker(Tag.POLE)
+    maker = Maker(Tag.POLE)
     low = SIDEWALK_M - 0.05
     maker.bar(
         [(0, 0, low), (0, 0, 0.9), (0, 0, 0.95), (0, 0, height)], [0.12, 0.11, 0.08, 0.055], Material.METAL, colour
@@ -96,7 +93,7 @@ def set_prop(scenery: Scenery, kind: str, foot: Pose, rng: np.random.Generator) 
 @lru_cache(maxsize=64)
 def _prop(kind: str, variant: int) -> Mesh:
     paint, grey = PAINTS[variant], METALS[variant % len(METALS)]
-    maker = _Maker(Tag.STATIC)
+    maker = Maker(Tag.STATIC)
     block, bar = maker.block, maker.bar
     metal = Material.METAL
     if kind == "bench":
@@ -148,7 +145,7 @@ def set_bus_stop(scenery: Scenery, foot: Pose, rng: np.random.Generator) -> None
 
 @lru_cache(maxsize=8)
 def _bus_stop(variant: int) -> Mesh:
-    maker = _Maker(Tag.STATIC)
+    maker = Maker(Tag.STATIC)
     grey = METALS[variant % len(METALS)]
     for x in (-1.7, 1.7):
         for y in (-0.25, 0.45):
@@ -162,59 +159,54 @@ def _bus_stop(variant: int) -> Mesh:
     return maker.builder.build()
 
 
-def set_barrier(scenery: Scenery, kind: str, line: Array, rng: np.random.Generator) -> None:
-    """A wall, fence or guardrail along (N, 2) points; one object for each straight stretch of a few metres."""
-    name, tag = {"wall": ("Wall", Tag.WALL), "fence": ("Fence", Tag.FENCE), "guardrail": ("GuardRail", Tag.GUARD_RAIL)}[
-        kind
-    ]
-    variant = int(rng.integers(6))
-    mesh = _stretch(kind, variant)
-    height = float(mesh.vertices[:, 2].max())
-    for (x0, y0), (x1, y1) in zip(line[:-1].tolist(), line[1:].tolist(), strict=True):
-        length = math.hypot(x1 - x0, y1 - y0)
-        start = Pose(x0, y0, GROUND_M - 0.02, 0.0, math.degrees(math.atan2(y1 - y0, x1 - x0)), 0.0)
-        box = Box(start.compose(Pose(length / 2.0, 0.0, height / 2.0)), (length / 2.0, 0.13, height / 2.0))
-        scenery.open(name, tag, start, True, box)
-        scenery.builder.add_mesh(mesh, start, (length / _STRETCH_M, 1.0, 1.0))
+def set_billboard(scenery: Scenery, foot: Pose, rng: np.random.Generator) -> None:
+    """A hoarding on two posts; the pose's x axis points where its face looks."""
+    scenery.open("Billboard", Tag.OTHER, foot, True)
+    scenery.builder.add_mesh(_billboard(int(rng.integers(_VARIANTS))), foot)
 
 
-@lru_cache(maxsize=32)
-def _stretch(kind: str, variant: int) -> Mesh:
-    length = _STRETCH_M
-    if kind == "wall":
-        height = (0.9, 1.2, 1.7)[variant % 3]
-        looks: tuple[tuple[Material, Colour], ...] = (
-            (Material.BRICK, (0.72, 0.56, 0.48)),
-            (Material.PLASTER, (0.82, 0.79, 0.7)),
-            (Material.CONCRETE, (0.66, 0.66, 0.63)),
-        )
-        material, colour = looks[variant // 2]
-        maker = _Maker(Tag.WALL)
-        maker.block((0.0, -0.11, 0.0), (length, 0.11, height - 0.08), material, colour)
-        maker.block((0.0, -0.15, height - 0.08), (length, 0.15, height), Material.CONCRETE, (0.7, 0.69, 0.66))
-        return maker.builder.build()
-    if kind == "fence":
-        height = (0.95, 1.3)[variant % 2]
-        look, colour = (
-            (Material.WOOD, (0.9, 0.9, 0.87)),
-            (Material.WOOD, (0.5, 0.38, 0.28)),
-            (Material.METAL, (0.24, 0.25, 0.26)),
-        )[variant // 2]
-        wide, gap = (0.08, 0.4) if look == Material.WOOD else (0.016, 0.42)
-        maker = _Maker(Tag.FENCE)
-        x = np.arange(gap / 2.0, length, gap)
-        for k in x.tolist():
-            maker.block((k - wide, -0.012, 0.04), (k + wide, 0.012, height), look, colour)
-        for z in (0.25 * height, 0.78 * height):
-            maker.block((0.0, 0.013, z), (length, 0.05, z + 0.07), look, colour)
-        return maker.builder.build()
-    maker = _Maker(Tag.GUARD_RAIL)
-    for x0 in (0.3, 2.7):
-        maker.block((x0, 0.02, 0.0), (x0 + 0.1, 0.12, 0.65), Material.METAL, METALS[2])
-    beam = [(0.42, 0.0), (0.5, -0.08), (0.58, -0.02), (0.66, -0.08), (0.74, 0.0)]
-    faces = []
-    for (za, ya), (zb, yb) in zip(beam[:-1], beam[1:], strict=True):
-        front = [(0.0, ya, za), (length, ya, za), (length, yb, zb), (0.0, yb, zb)]
-        faces += [front, [(a, b + 0.01, c) for a, b, c in front[::-1]]]
-    quads(maker.builder, faces, Tag.GUARD_RAIL, Material.METAL, (0.66, 0.67, 0.68))
+@lru_cache(maxsize=8)
+def _billboard(variant: int) -> Mesh:
+    maker = Maker(Tag.OTHER)
+    wide, low, high = (1.9, 1.2, 2.5, 1.5, 2.2)[variant], (1.6, 1.0, 2.8, 1.4, 2.2)[variant], 0.0
+    high = low + 0.62 * wide + 0.6
+    grey = METALS[variant % len(METALS)]
+    for y in (-0.6 * wide, 0.6 * wide):
+        maker.block((-0.14, y - 0.07, 0.0), (-0.02, y + 0.07, low + 0.4), Material.METAL, grey)
+    maker.block((-0.1, -wide, low), (0.06, wide, high), Material.METAL, (0.16, 0.16, 0.17))
+    ground, bar = PAINTS[variant], PAINTS[(variant + 2) % len(PAINTS)]
+    maker.block((0.05, 0.08 - wide, low + 0.08), (0.08, wide - 0.08, high - 0.08), Material.SIGN, ground)
+    maker.block((0.07, 0.2 - wide, low + 0.2), (0.09, 0.1 * wide, high - 0.5), Material.SIGN, bar)
+    for k in range(3):
+        top = high - 0.3 - 0.28 * k
+        maker.block((0.07, 0.25 * wide, top - 0.14), (0.09, (0.9 - 0.15 * k) * wide, top), Material.SIGN, (0.85,) * 3)
     return maker.builder.build()
+
+
+def set_pole(scenery: Scenery, foot: Pose) -> tuple[Point, ...]:
+    """A wooden pole for cables, x along the street; where its three cables hang."""
+    scenery.open("Pole_Cables", Tag.POLE, foot, True, post_box(foot, 8.6, 0.14))
+    scenery.builder.add_mesh(_cable_pole(), foot)
+    return tuple(foot.compose(Pose(0.0, y, z)).location for y, z in ((-0.75, 8.0), (0.0, 8.65), (0.75, 8.0)))
+
+
+@lru_cache(maxsize=1)
+def _cable_pole() -> Mesh:
+    maker = Maker(Tag.POLE)
+    maker.bar(
+        [(0, 0, SIDEWALK_M - 0.05), (0, 0, 4.0), (0, 0, 8.6)], [0.15, 0.13, 0.1], Material.BARK, (0.36, 0.3, 0.25)
+    )
+    maker.block((-0.06, -0.9, 7.85), (0.06, 0.9, 7.98), Material.WOOD, (0.34, 0.28, 0.23))
+    return maker.builder.build()
+
+
+def hang_cables(scenery: Scenery, poles: list[tuple[Point, ...]]) -> None:
+    """The cables from pole to pole; each hangs through by a fiftieth of its span."""
+    for here, there in zip(poles[:-1], poles[1:], strict=True):
+        middle = Pose(*((a + b) / 2.0 for a, b in zip(here[1], there[1], strict=True)))
+        scenery.open("Cables", Tag.OTHER, middle)
+        for start, end in zip(here, there, strict=True):
+            share = np.linspace(0.0, 1.0, 9)[:, None]
+            line = np.array(start) + share * (np.array(end) - np.array(start))
+            line[:, 2:] -= 0.02 * float(np.linalg.norm(np.subtract(end, start))) * 4.0 * share * (1.0 - share)
+            tube(scenery.builder, line, np.full(9, 0.025), 3, Tag.OTHER, Material.RUBBER, (0.06, 0.06, 0.06), False)

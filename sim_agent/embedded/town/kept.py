@@ -23,8 +23,8 @@ from sim_agent.embedded.cache import Arrays, cache_folder, digest_of, kept_array
 from sim_agent.embedded.town.build import put_together
 from sim_agent.embedded.town.model import Town
 
-MOST_KEPT = 8
-"""Files of some 20 MB; of more, those that were made first are dropped."""
+MOST_KEPT = 10
+"""Files of some 45 MB; of more, those that were made first are dropped."""
 
 _FACTS = "facts"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sim_agent.embedded.town.dials import Paint
 from sim_agent.embedded.town.network import Network, Street
 
 DASH_M, GAP_M = 3.0, 4.5
@@ -38,12 +39,12 @@ class Border(NamedTuple):
     runs: tuple[Run, ...]
 
 
-def street_borders(street: Street, yellow_centre: bool) -> tuple[Border, ...]:
+def street_borders(street: Street, paint: Paint) -> tuple[Border, ...]:
     """The markings of a street, from the middle outwards, right before left."""
     length, section = street.path.length_m, street.section
     near = min(NO_PASSING_M, length / 3.0)
-    centre = "yellow" if yellow_centre else "standard"
-    if section.lanes == 1:
+    centre = "yellow" if paint.yellow_centre else "standard"
+    if section.lanes == 1 and not paint.double_centre:
         runs: tuple[Run, ...] = (
             Run(0.0, near, "solid", "none"),
             Run(near, length - near, "broken", "none"),
@@ -70,7 +71,7 @@ def street_borders(street: Street, yellow_centre: bool) -> tuple[Border, ...]:
                 )
             borders.append(Border(-side * lane, side * lane * section.lane_m, "standard", runs))
         edge = side * section.lanes * section.lane_m
-        kind = "solid" if section.parking_m else "curb"
+        kind = ("solid" if paint.edge_lines else "none") if section.parking_m else "curb"
         borders.append(Border(-side * section.lanes, edge, "standard", (Run(0.0, length, kind, "none"),)))
         if section.parking_m:
             kerb = (Run(0.0, length, "curb", "none"),)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim_agent.embedded.town.dials import Paint, Section, TownPlan
 from sim_agent.embedded.town.geometry import Path, Place, join, signed_turn
-from sim_agent.embedded.town.plan import Section, TownPlan
 
 CORNER_RADIUS_M = 7.0
 """Kerb radius at junctions: cars turn right without crossing into other lanes."""
@@ -94,7 +94,7 @@ class Network:
 
     streets: tuple[Street, ...]
     junctions: tuple[Junction, ...]
-    yellow_centre: bool
+    paint: Paint
 
 
 @dataclass
@@ -170,7 +170,7 @@ def _draw(plan: TownPlan, rng: np.random.Generator) -> Network:
         junction = _junction(plan, rng, FIRST_JUNCTION_ID + number, grid.at[node], tuple(arms), next_turn)
         next_turn += len(junction.turns)
         junctions.append(junction)
-    return Network(tuple(streets), tuple(junctions), plan.yellow_centre)
+    return Network(tuple(streets), tuple(junctions), plan.paint)
 
 
 def _bent_grid(plan: TownPlan, rng: np.random.Generator) -> _Grid:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from xml.sax.saxutils import quoteattr
 
+from sim_agent.embedded.town.dials import Section
 from sim_agent.embedded.town.geometry import Path
 from sim_agent.embedded.town.marks import CROSSWALK_M, LINE_M, Border, crossed_arms, street_borders
 from sim_agent.embedded.town.network import Junction, Network, Street, Turn
-from sim_agent.embedded.town.plan import Section
 from sim_agent.embedded.town.signals import FIRST_CONTROLLER_ID, Site
 
 GEO_REFERENCE = "+proj=tmerc +lat_0=49.0 +lon_0=8.0 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +vunits=m +no_defs"
@@ -40,7 +40,7 @@ def write_opendrive(name: str, network: Network, sites: Sequence[Site]) -> str:
     for street in network.streets:
         here = [site for site in sites if site.road_id == street.road_id]
         joins = (ends[street.road_id, False], ends[street.road_id, True])
-        out.append(_street(street, joins, street_borders(street, network.yellow_centre), here))
+        out.append(_street(street, joins, street_borders(street, network.paint), here))
     for junction in network.junctions:
         out.extend(_turn(junction, turn, crossings.get(turn.road_id, [])) for turn in junction.turns)
     controllers: dict[int, list[int]] = {}

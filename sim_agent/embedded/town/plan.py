@@ -1,94 +1,23 @@
-"""What makes one town differ from another: sizes, kinds of street, kinds of building; the four towns by name."""
+"""The towns by name, and the kinds of town that seeds draw from."""
 
 from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 
+from sim_agent.embedded.scene import Material
+from sim_agent.embedded.town.dials import Paint, Section, TownPlan
+
 SEED_NAME = re.compile(r"Seed(\d+)")
 
-
-class Section(NamedTuple):
-    """A street's cross-section; both directions are alike."""
-
-    lanes: int
-    """Driving lanes in each direction."""
-    lane_m: float
-    parking_m: float
-    """Width of the parking lane on both sides; below 1 m it is a shoulder, 0 is none."""
-    sidewalk_m: float
-    limit_kmh: int
-
-    @property
-    def kerb_m(self) -> float:
-        """From the middle of the street to its kerb."""
-        return self.lanes * self.lane_m + self.parking_m
-
-    @property
-    def back_m(self) -> float:
-        """From the middle of the street to where its sidewalk ends."""
-        return self.kerb_m + self.sidewalk_m
-
-
-@dataclass(frozen=True)
-class TownPlan:
-    """The dials of a town; everything else follows from the seed."""
-
-    about: str
-    columns: int
-    rows: int
-    """Junctions of the grid that the streets are bent from."""
-    spacing_m: tuple[float, float]
-    """Between columns, between rows."""
-    bend_m: float
-    """How far the grid's lines swing sideways."""
-    wave_m: float
-    """Length of that swing."""
-    corner_m: float
-    """Radius of the street bends at the town's four corners."""
-    dropped: int
-    """Streets that are left out of the grid, as far as no dead end follows."""
-    streets: tuple[Section, ...]
-    """Cross-sections of ordinary streets."""
-    avenues: tuple[Section, ...] = ()
-    """Cross-sections of the lines that are avenues."""
-    avenue_lines: int = 0
-    """How many lines of the grid are avenues."""
-    lit_tees: float = 0.5
-    """Share of the T-junctions that have lights."""
-    unlit_crossings: float = 0.0
-    """Share of the X-junctions that have stop signs instead of lights."""
-    yellow_centre: bool = True
-    """Centre lines are yellow rather than white."""
-    storeys: tuple[int, int] = (1, 3)
-    gabled: float = 0.5
-    """Share of buildings with a gabled roof, among those of at most three storeys."""
-    shops: float = 0.3
-    """Share of buildings with a shop front."""
-    setback_m: tuple[float, float] = (0.7, 4.0)
-    """From the sidewalk to the buildings."""
-    fenced: float = 0.5
-    """Share of front yards with a wall, a fence or a hedge."""
-    street_trees_m: float = 12.0
-    """Distance between trees along the kerb."""
-    park: float = 0.15
-    """Share of the blocks that are parks."""
-    loose: float = 3.0
-    """How far junctions stray from the grid in metres, and its lines from straight in degrees."""
-    shift_m: tuple[float, float] = (0.0, 0.0)
-    """Where the middle of the grid is."""
-    testing_only: bool = False
-    """Never recorded for training: what a model scores here, it scores in a town that it has not seen."""
-
-
 _LANE = 3.5
+_DOUBLE = Paint(double_centre=True, edge_lines=False)
 TOWNS: dict[str, TownPlan] = {
     "Town01": TownPlan(
-        about="a small town: two-lane streets, mostly T-junctions, low and middle-sized houses",
+        about="a small old town in the woods: two-lane streets, mostly T-junctions, brick and plaster houses, cables",
         columns=5,
         rows=4,
         spacing_m=(88.0, 84.0),
@@ -98,11 +27,16 @@ TOWNS: dict[str, TownPlan] = {
         dropped=2,
         streets=(Section(1, _LANE, 0.0, 3.2, 30), Section(1, _LANE, 0.4, 4.0, 40), Section(1, _LANE, 2.3, 3.2, 40)),
         lit_tees=0.7,
+        paint=_DOUBLE,
+        frontage=(("houses", 0.5), ("wood", 0.3), ("open", 0.12), ("walled", 0.08)),
         storeys=(1, 4),
         gabled=0.5,
-        shops=0.35,
-        setback_m=(0.7, 3.5),
-        fenced=0.5,
+        shops=0.3,
+        setback_m=(0.7, 5.0),
+        fenced=0.6,
+        species=("broad", "spreading", "conifer", "autumn", "pine"),
+        cables=0.45,
+        trees=150,
     ),
     "Town02": TownPlan(
         about="a suburb for testing only, never trained on: winding streets, gabled houses, yards, hedges, many trees",
@@ -116,18 +50,21 @@ TOWNS: dict[str, TownPlan] = {
         streets=(Section(1, 3.4, 0.0, 3.0, 30), Section(1, _LANE, 2.2, 3.4, 40), Section(1, 3.6, 0.4, 3.6, 40)),
         lit_tees=0.35,
         unlit_crossings=0.4,
-        yellow_centre=False,
+        paint=Paint(yellow_centre=False),
+        frontage=(("houses", 0.72), ("wood", 0.14), ("open", 0.1), ("walled", 0.04)),
         storeys=(1, 2),
         gabled=0.9,
         shops=0.1,
-        setback_m=(3.0, 7.0),
+        setback_m=(3.0, 8.0),
         fenced=0.85,
+        species=("broad", "young", "conifer", "poplar", "palm", "autumn"),
         street_trees_m=10.0,
+        cables=0.3,
         park=0.25,
         testing_only=True,
     ),
     "Town03": TownPlan(
-        about="a city with avenues of four lanes, curved streets, mixed buildings and parks",
+        about="a city with avenues of four lanes, curved streets, mixed buildings, terraces and parks",
         columns=5,
         rows=4,
         spacing_m=(100.0, 96.0),
@@ -140,18 +77,145 @@ TOWNS: dict[str, TownPlan] = {
         avenue_lines=3,
         lit_tees=0.6,
         unlit_crossings=0.15,
+        frontage=(("houses", 0.8), ("wood", 0.1), ("open", 0.05), ("walled", 0.05)),
+        form="terrace",
+        lot_m=(7.0, 16.0),
         storeys=(2, 6),
         gabled=0.3,
         shops=0.4,
-        setback_m=(0.7, 5.0),
-        fenced=0.4,
-        street_trees_m=15.0,
+        setback_m=(0.7, 4.0),
+        fenced=0.5,
+        species=("spreading", "broad", "poplar", "young"),
+        street_trees_m=13.0,
+        skyline="towers",
         park=0.2,
         # Room for a bus at (30, -6) and a house before it, where CARLA's own collision test drives into something.
-        shift_m=(-6.0, 12.0),
+        shift_m=(-30.0, -60.0),
+    ),
+    "Town04": TownPlan(
+        about="highways of four and six lanes behind guard rails, woods and hills, few houses",
+        columns=4,
+        rows=3,
+        spacing_m=(160.0, 150.0),
+        bend_m=14.0,
+        wave_m=420.0,
+        corner_m=55.0,
+        dropped=1,
+        streets=(Section(2, 3.6, 0.9, 2.2, 60), Section(1, _LANE, 0.6, 2.4, 50)),
+        avenues=(Section(3, 3.6, 0.9, 2.2, 90), Section(2, 3.7, 0.9, 2.2, 90)),
+        avenue_lines=4,
+        lit_tees=1.0,
+        frontage=(("wood", 0.52), ("open", 0.3), ("houses", 0.12), ("walled", 0.06)),
+        fences=("guardrail", "guardrail", "mesh", "barrier"),
+        storeys=(1, 3),
+        gabled=0.4,
+        setback_m=(3.0, 9.0),
+        leafy=0.15,
+        furnished=0.15,
+        species=("conifer", "broad", "pine", "spreading"),
+        street_trees_m=18.0,
+        lamp_step_m=34.0,
+        lamp_styles=(0,),
+        skyline="hills",
+        park=0.3,
+        trees=150,
+    ),
+    "Town05": TownPlan(
+        about="a square grid of straight avenues between slabs and towers in parkland",
+        columns=4,
+        rows=5,
+        spacing_m=(104.0, 104.0),
+        bend_m=0.0,
+        wave_m=400.0,
+        corner_m=26.0,
+        dropped=0,
+        streets=(Section(1, _LANE, 2.4, 4.0, 40),),
+        avenues=(Section(2, _LANE, 2.4, 4.6, 50),),
+        avenue_lines=9,
+        lit_tees=1.0,
+        frontage=(("houses", 0.5), ("wood", 0.22), ("open", 0.22), ("walled", 0.06)),
+        fences=("railing", "railing", "mesh"),
+        form="slab",
+        lot_m=(13.0, 23.0),
+        walls=(Material.CONCRETE, Material.PLASTER),
+        storeys=(3, 8),
+        gabled=0.0,
+        shops=0.25,
+        setback_m=(2.0, 9.0),
+        fenced=0.3,
+        species=("spreading", "broad", "poplar", "pine", "young"),
+        street_trees_m=11.0,
+        skyline="towers",
+        park=0.3,
+        loose=0.0,
+        # One avenue lies where Town05 has its long straight: CARLA's own vehicle tests drive from (31, -200) along +y.
+        shift_m=(-20.0, -20.0),
+    ),
+    "Town06": TownPlan(
+        about="an industrial estate: wide pale streets, halls behind walls and mesh fences, poles and cables, few trees",
+        columns=4,
+        rows=4,
+        spacing_m=(112.0, 104.0),
+        bend_m=2.0,
+        wave_m=380.0,
+        corner_m=30.0,
+        dropped=2,
+        streets=(Section(1, _LANE, 0.5, 2.6, 40), Section(2, _LANE, 0.0, 2.6, 50), Section(1, _LANE, 2.5, 2.4, 40)),
+        lit_tees=0.5,
+        unlit_crossings=0.2,
+        frontage=(("houses", 0.55), ("walled", 0.22), ("open", 0.15), ("wood", 0.08)),
+        fences=("mesh", "mesh", "barrier", "guardrail"),
+        form="hall",
+        lot_m=(13.0, 23.4),
+        walls=(Material.METAL, Material.CONCRETE, Material.BRICK),
+        storeys=(1, 2),
+        gabled=0.25,
+        shops=0.0,
+        setback_m=(3.0, 11.0),
+        fenced=0.9,
+        leafy=0.25,
+        species=("young", "poplar", "broad", "pine"),
+        street_trees_m=18.0,
+        lamp_step_m=32.0,
+        lamp_styles=(0, 1),
+        cables=0.6,
+        skyline="towers",
+        park=0.08,
+        trees=90,
+    ),
+    "Town07": TownPlan(
+        about="the country: narrow winding roads, farms, fields behind fences, woods and hills",
+        columns=4,
+        rows=4,
+        spacing_m=(116.0, 108.0),
+        bend_m=10.0,
+        wave_m=300.0,
+        corner_m=36.0,
+        dropped=2,
+        streets=(Section(1, _LANE, 0.0, 2.2, 30), Section(1, _LANE, 0.0, 2.4, 40), Section(1, _LANE, 0.5, 2.4, 40)),
+        lit_tees=0.5,
+        unlit_crossings=0.5,
+        paint=_DOUBLE,
+        frontage=(("wood", 0.4), ("open", 0.38), ("houses", 0.18), ("walled", 0.04)),
+        fences=("fence", "railing", "guardrail", "mesh"),
+        storeys=(1, 2),
+        gabled=1.0,
+        shops=0.0,
+        setback_m=(5.0, 12.0),
+        fenced=0.7,
+        leafy=0.2,
+        furnished=0.2,
+        species=("conifer", "broad", "autumn", "spreading", "pine"),
+        street_trees_m=16.0,
+        lamp_step_m=45.0,
+        lamp_styles=(1, 2),
+        cables=0.5,
+        skyline="hills",
+        park=0.2,
+        trees=170,
     ),
     "Town10HD_Opt": TownPlan(
-        about="downtown: avenues, parking along the kerb, tall buildings with shop fronts at the sidewalk",
+        about="downtown at a harbour: avenues, parking along the kerb, tall buildings with shop fronts, palms, water",
         columns=4,
         rows=4,
         spacing_m=(104.0, 98.0),
@@ -163,48 +227,29 @@ TOWNS: dict[str, TownPlan] = {
         avenues=(Section(2, _LANE, 2.4, 4.6, 50), Section(2, _LANE, 0.4, 4.6, 50)),
         avenue_lines=4,
         lit_tees=1.0,
-        yellow_centre=True,
+        frontage=(("houses", 0.86), ("open", 0.08), ("wood", 0.06)),
+        fences=("railing", "barrier"),
+        form="tower",
         storeys=(4, 12),
         gabled=0.0,
         shops=0.85,
         setback_m=(0.7, 1.5),
         fenced=0.1,
+        species=("palm", "young", "broad", "poplar"),
         street_trees_m=14.0,
+        skyline="towers",
+        shore=True,
         park=0.12,
     ),
 }
-"""Town02 is for testing only, as in CARLA's first benchmark (Dosovitskiy et al. 2017), which trains in Town01."""
-
-UNLISTED_TOWNS: dict[str, TownPlan] = {
-    "Town04": replace(
-        TOWNS["Town03"],
-        about="as Town03, drawn anew: for scripts that ask for CARLA's Town04 by name",
-        bend_m=9.0,
-        storeys=(1, 4),
-        park=0.3,
-    ),
-    "Town05": replace(
-        TOWNS["Town10HD_Opt"],
-        about="a square grid of straight avenues: for scripts that ask for CARLA's Town05 by name",
-        rows=5,
-        spacing_m=(104.0, 104.0),
-        bend_m=0.0,
-        dropped=0,
-        avenues=(Section(2, _LANE, 2.4, 4.6, 50),),
-        avenue_lines=9,
-        storeys=(2, 7),
-        loose=0.0,
-        # One avenue lies where Town05 has its long straight: CARLA's own vehicle tests drive from (31, -200) along +y.
-        shift_m=(-20.0, -20.0),
-    ),
-}
-"""The rest of the towns that come with CARLA's main package. They can be loaded but are not among the available maps."""
+"""As CARLA names them. Town02 is for testing only, as in CARLA's first benchmark (Dosovitskiy et al. 2017), which
+trains in Town01."""
 
 
 def plan_of(name: str, seed: int) -> tuple[TownPlan, np.random.Generator]:
     """The plan and the random numbers of a town.
 
-    `name` is a key of `TOWNS` or `UNLISTED_TOWNS`, or `Seed` with a number, which draws the dials too.
+    `name` is a key of `TOWNS`, or `Seed` with a number, which draws a kind of town and then its dials.
 
     Raises:
         ValueError: for any other name.
@@ -213,25 +258,28 @@ def plan_of(name: str, seed: int) -> tuple[TownPlan, np.random.Generator]:
     rng = np.random.default_rng([zlib.crc32(short.encode()), seed])
     if short in TOWNS:
         return TOWNS[short], rng
-    if short in UNLISTED_TOWNS:
-        return UNLISTED_TOWNS[short], rng
     if not SEED_NAME.fullmatch(short):
         raise ValueError(f"no town is called {name!r}: use one of {', '.join(TOWNS)}, or Seed and a number (Seed7)")
     basis = list(TOWNS.values())[int(rng.integers(len(TOWNS)))]
-    low = int(rng.integers(1, 4))
+    houses = float(rng.uniform(0.5, 1.3))
     drawn = replace(
         basis,
-        about=f"a town drawn from {short}",
-        columns=int(rng.integers(4, 6)),
-        rows=4,
-        bend_m=float(rng.uniform(1.0, 10.0)),
-        wave_m=float(rng.uniform(260.0, 420.0)),
+        about=f"a town drawn from {short}: {basis.about}",
+        columns=int(rng.integers(4, 6)) if basis.spacing_m[0] < 120.0 else basis.columns,
+        bend_m=max(1.0, basis.bend_m * float(rng.uniform(0.3, 1.0))),
+        wave_m=basis.wave_m * float(rng.uniform(1.0, 1.3)),
         corner_m=float(rng.uniform(22.0, 36.0)),
         dropped=int(rng.integers(1, 4)),
-        yellow_centre=bool(rng.random() < 0.5),
-        storeys=(low, low + int(rng.integers(1, 6))),
-        gabled=float(rng.uniform(0.0, 0.9)),
-        shops=float(rng.uniform(0.1, 0.8)),
+        paint=Paint(bool(rng.random() < 0.7), bool(rng.random() < 0.5), bool(rng.random() < 0.5)),
+        frontage=tuple((kind, share * (houses if kind == "houses" else 1.0)) for kind, share in basis.frontage),
+        storeys=(basis.storeys[0], basis.storeys[1] + int(rng.integers(0, 3))),
+        gabled=min(1.0, basis.gabled * float(rng.uniform(0.5, 1.5))),
+        shops=min(1.0, basis.shops * float(rng.uniform(0.5, 1.5))),
+        species=tuple(np.roll(np.array(basis.species), int(rng.integers(len(basis.species)))).tolist()),
+        leafy=float(rng.uniform(0.5, 1.0)) * min(1.0, basis.leafy + 0.15),
+        cables=float(rng.choice([0.0, 0.3, 0.6])),
+        skyline=str(rng.choice(["woods", "hills", "towers"])),
+        shift_m=(0.0, 0.0),
         testing_only=False,
     )
     return drawn, rng

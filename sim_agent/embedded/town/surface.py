@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,8 +30,8 @@ PAINT_M = 0.015
 KERB_STONE_M = 0.18
 STEP_M = 4.0
 """Longest piece of a surface: float32 edge functions of a rasteriser stay exact."""
-WHITE = (0.92, 0.92, 0.9)
-YELLOW = (0.88, 0.66, 0.16)
+WHITE = (0.82, 0.82, 0.8)
+YELLOW = (0.86, 0.6, 0.1)
 _DOUBLE_M = 0.12
 """Half the distance between the middles of a double line."""
 
@@ -38,12 +39,11 @@ _DOUBLE_M = 0.12
 def lay_surfaces(scenery: Scenery, network: Network, rng: np.random.Generator) -> None:
     """Road, sidewalk and marking objects of every street and junction."""
     for street in network.streets:
-        tint = 0.78 + 0.22 * float(rng.random())
-        _lay_street(scenery, street, street_borders(street, network.yellow_centre), tint, rng)
+        _lay_street(scenery, street, street_borders(street, network.paint), rng)
     zebra = rng.random(len(network.junctions)) < 0.6
     crossed = crossed_arms(network)
     for number, junction in enumerate(network.junctions):
-        _lay_junction(scenery, junction, 0.78 + 0.22 * float(rng.random()), rng)
+        _lay_junction(scenery, junction, rng)
         arms = [arm for n, arm in crossed if n == number]
         _paint_junction(scenery, junction, arms, bool(zebra[number]) or junction.rule == "yield")
 
@@ -60,12 +60,10 @@ def street_columns(street: Street) -> Array:
 def _speckled(shape: tuple[int, ...], tint: float, rng: np.random.Generator) -> Array:
     """Grey with patches, one colour a vertex: asphalt is not of one piece."""
     grey = tint * (1.0 + 0.1 * (rng.random(shape) - 0.5))
-    return np.stack([grey, grey, grey * 0.985], -1)
+    return np.stack([grey * 0.985, grey * 0.99, grey], -1)
 
 
-def _lay_street(
-    scenery: Scenery, street: Street, borders: tuple[Border, ...], tint: float, rng: np.random.Generator
-) -> None:
+def _lay_street(scenery: Scenery, street: Street, borders: tuple[Border, ...], rng: np.random.Generator) -> None:
     path, section = street.path, street.section
     middle = path.place(path.length_m / 2.0)
     pose = Pose(middle.x_m, middle.y_m, 0.0, 0.0, middle.yaw_deg, 0.0)
@@ -73,33 +71,59 @@ def _lay_street(
     columns = street_columns(street)
     points = np.stack([path.beside(s, offset) for offset in columns], 1)
     scenery.open(f"Road_{street.road_id}", Tag.ROAD, pose)
-    sheet(scenery.builder, points, 0.0, Tag.ROAD, Material.ASPHALT, _speckled(points.shape[:2], tint, rng))
+    road = _road_look(rng)
+    sheet(scenery.builder, points, 0.0, Tag.ROAD, road.material, _speckled(points.shape[:2], road.tint, rng))
     scenery.open(f"RoadLine_{street.road_id}", Tag.ROAD_LINE, pose)
     for border in borders:
         _paint_border(scenery, path, border)
     _, _, heading = path.at(s)
     rightward = np.column_stack([-np.sin(heading), np.cos(heading)])
     width = np.full(len(s), section.sidewalk_m)
+    walk = _walk_look(rng)
     for sign in (1, -1):
         scenery.open(f"Sidewalk_{street.road_id}", Tag.SIDEWALK, pose)
         kerb = points[:, -1 if sign > 0 else 0]
-        _lay_sidewalk(scenery, kerb[::sign], sign * rightward[::sign], width)
+        _lay_sidewalk(scenery, kerb[::sign], sign * rightward[::sign], width, walk)
 
 
-def _lay_sidewalk(scenery: Scenery, kerb: Array, inward: Array, width_m: Array) -> None:
+class _Look(NamedTuple):
+    material: Material
+    tint: float
+
+
+def _road_look(rng: np.random.Generator) -> _Look:
+    """Asphalt mostly; some streets are of concrete or slabs."""
+    draw = float(rng.random())
+    if draw < 0.76:
+        return _Look(Material.ASPHALT, float(rng.uniform(0.68, 1.0)))
+    return _Look(Material.CONCRETE if draw < 0.94 else Material.PAVING, float(rng.uniform(0.5, 0.78)))
+
+
+def _walk_look(rng: np.random.Generator) -> _Look:
+    """Slabs mostly, darker than the road or as bright, as in CARLA's towns: brightness must not tell them apart."""
+    draw = float(rng.random())
+    if draw < 0.6:
+        return _Look(Material.PAVING, float(rng.uniform(0.36, 0.72)))
+    if draw < 0.9:
+        return _Look(Material.CONCRETE if draw < 0.78 else Material.BRICK, float(rng.uniform(0.32, 0.66)))
+    return _Look(Material.ASPHALT, float(rng.uniform(0.5, 0.85)))
+
+
+def _lay_sidewalk(scenery: Scenery, kerb: Array, inward: Array, width_m: Array, look: _Look) -> None:
     """Kerb and paving along (N, 2) points of the kerb, with the block on the right, where `inward` (N, 2) points."""
 
     def beside(offset_m: Array | float) -> Array:
         return kerb + inward * np.reshape(offset_m, (-1, 1))
 
     stone = beside(KERB_STONE_M)
-    grey = (0.72, 0.72, 0.7)
+    tone = look.tint
+    grey = (0.95 * tone, 0.95 * tone, 0.95 * tone)
     wall_band(scenery.builder, kerb, 0.0, SIDEWALK_M, Tag.SIDEWALK, Material.CONCRETE, grey)
     sheet(scenery.builder, np.stack([kerb, stone], 1), SIDEWALK_M, Tag.SIDEWALK, Material.CONCRETE, grey)
     rows = 1 + math.ceil((float(width_m.max()) - KERB_STONE_M) / STEP_M)
     steps = [KERB_STONE_M + (width_m - KERB_STONE_M) * k / (rows - 1) for k in range(rows)]
     paving = np.stack([beside(step) for step in steps], 1)
-    sheet(scenery.builder, paving, SIDEWALK_M, Tag.SIDEWALK, Material.PAVING, (0.8, 0.79, 0.77))
+    sheet(scenery.builder, paving, SIDEWALK_M, Tag.SIDEWALK, look.material, (tone, tone, 0.985 * tone))
 
 
 def _ribbon(
@@ -146,7 +170,7 @@ def junction_outline(junction: Junction, step_m: float) -> Array:
     return np.concatenate(parts)
 
 
-def _lay_junction(scenery: Scenery, junction: Junction, tint: float, rng: np.random.Generator) -> None:
+def _lay_junction(scenery: Scenery, junction: Junction, rng: np.random.Generator) -> None:
     centre = np.array(junction.centre)
     pose = Pose(*junction.centre, 0.0, 0.0, junction.arms[0].edge.yaw_deg, 0.0)
     edge = junction_outline(junction, STEP_M / 2.0)
@@ -154,20 +178,22 @@ def _lay_junction(scenery: Scenery, junction: Junction, tint: float, rng: np.ran
     # Outside in, with the outline turning right: what `sheet` calls left to right and ahead.
     rings = np.stack([centre + (edge - centre) * f for f in (1.0, 0.75, 0.5, 0.25)], 1)
     scenery.open(f"Road_{junction.junction_id}", Tag.ROAD, pose)
-    colour = _speckled(rings.shape[:2], tint, rng)
+    road = _road_look(rng)
+    colour = _speckled(rings.shape[:2], road.tint, rng)
     colour[-1] = colour[0]
-    sheet(scenery.builder, rings, 0.0, Tag.ROAD, Material.ASPHALT, colour)
+    sheet(scenery.builder, rings, 0.0, Tag.ROAD, road.material, colour)
     hub = np.column_stack([np.concatenate([rings[:-1, -1], [centre]]), np.zeros(len(edge))])
     rim = np.arange(len(edge) - 1)
     fan = np.stack([rim, (rim + 1) % len(rim), np.full(len(rim), len(rim))], -1)
     tints = np.concatenate([colour[:-1, -1], colour[:1, -1]])
-    scenery.builder.add(hub, fan, Tag.ROAD, Material.ASPHALT, tints, (0.0, 0.0, 1.0), hub[:, :2])
+    scenery.builder.add(hub, fan, Tag.ROAD, road.material, tints, (0.0, 0.0, 1.0), hub[:, :2])
+    walk = _walk_look(rng)
     for k, corner in enumerate(junction.corners):
         scenery.open(f"Sidewalk_{junction.junction_id}", Tag.SIDEWALK, pose)
         s, width = corner_widths(junction, k, STEP_M / 2.0)
         _, _, heading = corner.at(s)
         inward = np.column_stack([-np.sin(heading), np.cos(heading)])
-        _lay_sidewalk(scenery, corner.beside(s, 0.0), inward, width)
+        _lay_sidewalk(scenery, corner.beside(s, 0.0), inward, width, walk)
 
 
 def corner_widths(junction: Junction, k: int, step_m: float) -> tuple[Array, Array]:

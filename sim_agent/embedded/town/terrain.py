@@ -22,9 +22,9 @@ _FAR_M = 700.0
 
 GRASS, YARD, GRAVEL = "grass", "yard", "gravel"
 _LOOKS = {
-    GRASS: ("Terrain", Tag.TERRAIN, Material.GRASS, (0.72, 0.8, 0.62)),
-    YARD: ("Ground", Tag.GROUND, Material.CONCRETE, (0.62, 0.61, 0.58)),
-    GRAVEL: ("Terrain", Tag.TERRAIN, Material.SOIL, (0.7, 0.66, 0.58)),
+    GRASS: ("Terrain", Tag.TERRAIN, Material.GRASS, (0.22, 0.26, 0.25)),
+    YARD: ("Ground", Tag.GROUND, Material.CONCRETE, (0.45, 0.45, 0.44)),
+    GRAVEL: ("Terrain", Tag.TERRAIN, Material.SOIL, (0.4, 0.37, 0.32)),
 }
 
 
@@ -35,10 +35,11 @@ def lay_terrain(
     rng: np.random.Generator,
     z_m: float = GROUND_M,
     relief: Relief | None = None,
+    shore: bool = False,
 ) -> None:
     """Ground of each block in its kind (keys as in `Ground.face`), the land around, and the bed below.
 
-    With a relief, `z_m` is how far above it the ground lies.
+    With a relief, `z_m` is how far above it the ground lies. With a shore, open water lies where x is largest.
     """
     squares = _squares(ground)
     middle = squares[:, :2] + squares[:, 2:] / 2.0
@@ -53,8 +54,15 @@ def lay_terrain(
         _lay(scenery, here, z_m, relief, tag, material, colour, rng)
     centre = (ground.low + high) / 2.0
     _, tag, material, colour = _LOOKS[GRASS]
+    land = _around(ground.low, high)
+    if shore:
+        wet = land[:, 0] >= high[0] - 1e-6
+        spot = Pose(float(high[0]), float(centre[1]), z_m)
+        scenery.open("Water", Tag.WATER, spot)
+        _lay(scenery, land[wet], z_m, None, Tag.WATER, Material.CAR_GLASS, (0.1, 0.17, 0.2), rng)
+        land = land[~wet]
     scenery.open("Terrain", Tag.TERRAIN, Pose(float(centre[0]), float(centre[1]), z_m))
-    _lay(scenery, _around(ground.low, high), z_m, relief, tag, material, colour, rng)
+    _lay(scenery, land, z_m, relief, tag, material, colour, rng)
     scenery.open("Terrain", Tag.TERRAIN, Pose(float(centre[0]), float(centre[1]), _BED_M))
     _lay(scenery, _tiles(ground.low, high, 12.0), _BED_M, relief, tag, Material.SOIL, colour, rng)
 

@@ -7,7 +7,7 @@ import pytest
 from tests.sim_agent.embedded.hills import hills
 from tests.sim_agent.embedded.simulator import Simulator
 
-TOWNS = ("Town01", "Town02", "Town03", "Town10HD_Opt")
+TOWNS = (*(f"Town0{number}" for number in range(1, 8)), "Town10HD_Opt")
 
 
 def test_the_client_finds_its_way_around(simulator):

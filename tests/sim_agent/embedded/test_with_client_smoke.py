@@ -27,7 +27,7 @@ def test_an_episode_that_is_loaded_again_senses_the_same_bytes(simulator):
 def test_a_friction_zone_changes_the_tyres_only_while_one_is_in_it(simulator):
     seen = simulator.run("long_straight")
     assert seen["map"] == "Carla/Maps/Town05_Opt"
-    assert not any("Town05" in name for name in seen["maps"])
+    assert any("Town05" in name for name in seen["maps"])
     inside = [through for through, _ in seen["seen"] if -148.0 < through[0] < -92.0]
     outside = [through for through, _ in seen["seen"] if not -152.0 < through[0] < -88.0]
     assert inside

@@ -128,7 +128,7 @@ def test_edges_have_shades_between_unless_quality_is_low(town):
     between = {}
     for quality in ("low", "medium"):
         renderer = Renderer(builder.build(), {}, quality, 1)
-        pictures = renderer.render(Camera(200, 120, 60.0, Pose()), [], Weather(sun_azimuth_deg=180.0), seed=0)
+        pictures = renderer.render(Camera(200, 120, 60.0, Pose()), [], Weather(0.0, sun_azimuth_deg=180.0), seed=0)
         renderer.close()
         red, edge = pictures.bgra[..., 2].astype(int), near_edges(pictures.tag)
         low, high = (

@@ -190,4 +190,5 @@ def test_solid_markings_lie_within_two_centimetres_of_the_lane_border(answer):
     for offset, painted in ((-0.055, True), (0.0, True), (0.055, True), (-0.095, False), (0.095, False)):
         points = [(x + c * (half + offset), y + s * (half + offset)) for (x, y), (c, s), half in borders]
         assert (covered(np.array(points).reshape(-1, 2), paint) == painted).all()
-    assert len(borders) > 20
+    # Lines between a lane and what is right of it: not every town paints them.
+    assert len(borders) > 20 or not TOWNS[town.name].paint.edge_lines

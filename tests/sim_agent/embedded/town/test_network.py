@@ -103,8 +103,8 @@ def test_signals_stand_beside_the_road_and_every_inbound_lane_of_a_lit_junction_
         assert 0.0 < site.s_m < street.path.length_m
 
 
-def test_four_named_towns_one_for_testing_only():
-    assert list(TOWNS) == ["Town01", "Town02", "Town03", "Town10HD_Opt"]
+def test_eight_named_towns_one_for_testing_only():
+    assert list(TOWNS) == [*(f"Town0{number}" for number in range(1, 8)), "Town10HD_Opt"]
     assert [name for name, plan in TOWNS.items() if plan.testing_only] == ["Town02"]
 
 
