@@ -45,7 +45,7 @@ EPISODES, QUICK_EPISODES = 64, 16
 PLAN = {
     "frames": 10,
     "rate_hz": 1.0,
-    "towns": ["Town01", "Town03", "Town10HD_Opt", *(f"Seed{k}" for k in range(1, 10))],
+    "towns": ["Town01", *(f"Town0{k}" for k in range(3, 8)), "Town10HD_Opt", *(f"Seed{k}" for k in range(1, 10))],
     "weathers": [
         *("ClearNoon", "ClearSunset", "CloudyNoon", "CloudySunset", "WetNoon", "WetSunset"),
         *("HardRainNoon", "SoftRainSunset", "MidRainyNoon", "WetCloudySunset"),
