@@ -88,7 +88,7 @@ def test_single_lamps_have_the_light_that_was_set(simulator):
     assert seen["lamps"] > 10
     assert seen["first"][:2] == [True, 1000.0]
     usual, red, strong, off = (seen[name] for name in ("usual", "red", "strong", "off"))
-    assert red[0] > usual[0] - 3.0 and red[1] < usual[1] - 5.0 and red[2] < usual[2] - 3.0
+    assert red[0] > usual[0] - 3.0 and red[1] < usual[1] - 5.0 and red[2] < usual[2] - 1.5
     assert strong[0] > red[0] + 3.0
     assert max(off) < min(usual[0], red[0]) - 3.0
     for told in (seen["told"], seen["told_another"]):
