@@ -308,7 +308,9 @@ def test_a_recording_in_a_bucket_is_the_one_on_disk_and_needs_room_for_one_shard
     # Another start knows the frames without a shard, and sees a shard that was written again.
     again = open_source(Path(remote.url))
     assert isinstance(again, RemoteRecording)
-    assert list(again.frames) == list(local.frames) and again.fingerprint() == local.fingerprint() and again.fetched == 0
+    assert (
+        list(again.frames) == list(local.frames) and again.fingerprint() == local.fingerprint() and again.fetched == 0
+    )
     shard = next(name for name in remote.objects() if name.endswith(".tar"))
     remote.put(shard, (recording / shard).read_bytes()[:-2048])
     assert open_source(Path(remote.url)).fetched == 1
