@@ -2,6 +2,7 @@
 
 RUN/metrics.jsonl      every figure of the run, one line a step and kind
 RUN/tensorboard/       the same for TensorBoard
+RUN/mlflow/            the same for MLflow, where it is asked for and has no server (RUN/mlflow.json: trainer/tracking.py)
 RUN/config.json        what the run was started with
 RUN/attempt-001/...    checkpoints and notes of each start of the driver (trainer/checkpoint.py)
 RUN/model/             the model artifact, when the run is finished
@@ -10,6 +11,7 @@ RUN/summary.json       state, steps, best, pictures_per_s, first_step_s, model
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import statistics
@@ -35,11 +37,12 @@ from trainer.losses import class_weights
 from trainer.manifest import MANIFEST, write_json
 from trainer.model_dir import ModelInfo, Preprocessing, save_model, versions
 from trainer.preflight import alive_nodes, check_nodes
-from trainer.progress import MetricsTail, ProgressView, TensorBoard
+from trainer.progress import MetricsTail, ProgressView
 from trainer.pulse import PulseWatch
 from trainer.recipe import resolve
 from trainer.request import TrainRequest, Workers, check_workers
 from trainer.run_bucket import Exchange, RunBucket
+from trainer.tracking import MlflowRun, TensorBoard, check_mlflow, id_of
 from trainer.unet import load_preset
 
 SUMMARY, CONFIG = "summary.json", "config.json"
@@ -75,6 +78,8 @@ class Driver:
         self.store = RunBucket(request.bucket.at(request.run)) if request.bucket else None
         self.place = self.store.bucket.url if self.store else str(run)
         """Where the run is, in words."""
+        if request.config.mlflow:
+            check_mlflow(in_bucket=self.store is not None)
         self.classes = load_class_list(request.config.classes)
         self.split: Split = split_sources(
             list(request.sources),
@@ -151,7 +156,7 @@ class Driver:
         with view:
             self.introduce(view, found, skipped, self.place)
             self._write_config()
-            with Interrupts() as interrupts:
+            with Interrupts() as interrupts, self._mlflow(view) as mlflow:
                 train, val = self._prepare(view)
                 if self.request.address or len(alive_nodes()) > 1:
                     shared = [] if self.store else [self.run, self.cache()]
@@ -159,7 +164,9 @@ class Driver:
                     view.say(f"{nodes} node(s): the same versions, and all share {self.place} and the packed pictures")
                 interrupts.install()  # Ray's start has put a handler of its own, in C++, in the place of ours
                 job = self.make_job(train, val)
-                outcome = self._fit(job, view, interrupts)
+                outcome = self._fit(job, view, interrupts, mlflow)
+                if mlflow is not None:
+                    mlflow.status = {"finished": "FINISHED", "stopped": "KILLED"}.get(outcome["state"], "FAILED")
             return self._finish(job, outcome, view)
 
     def newest(self) -> tuple[checkpoint.Checkpoint | None, list[str]]:
@@ -223,6 +230,19 @@ class Driver:
         )
         if self.store is not None:
             self.store.bucket.upload(self.run / CONFIG, CONFIG)
+
+    @contextlib.contextmanager
+    def _mlflow(self, view: ProgressView) -> Iterator[MlflowRun | None]:
+        """The run in MLflow, if that is asked for; what could not be sent in the end is told."""
+        if not self.request.config.mlflow:
+            yield None
+            return
+        choices = {key: value for key, value, _ in self.recipe.reasons}
+        with MlflowRun(self.run, id_of(self.run, self.store.bucket if self.store else None), choices) as mlflow:
+            view.say(f"MLflow: {mlflow.place}")
+            yield mlflow
+        if mlflow.trouble is not None:
+            view.say(f"MLflow lacks the last steps, which {checkpoint.METRICS} has: {mlflow.trouble}")
 
     def _prepare(self, view: ProgressView) -> tuple[Pictures, Pictures]:
         """Pack the pictures while Ray starts: each takes seconds that the other does not need."""
@@ -303,7 +323,7 @@ class Driver:
 
     # during
 
-    def _fit(self, job: Any, view: ProgressView, interrupts: Interrupts) -> dict[str, Any]:
+    def _fit(self, job: Any, view: ProgressView, interrupts: Interrupts, mlflow: MlflowRun | None) -> dict[str, Any]:
         """Run the Ray Train job in a thread; this one shows progress and minds signals."""
         from trainer.loop import OUTCOME, PULSE, STARTS, STOP
         from trainer.ray_job import fit as fit_with_ray
@@ -345,6 +365,8 @@ class Driver:
                         # Importing TensorBoard takes a second of a core that the starting workers can use.
                         board = board or TensorBoard(self.run / "tensorboard")
                         board.line(line)
+                        if mlflow is not None:
+                            mlflow.line(line)
                         view.line(line)
                 for start in starts.new_lines():
                     view.say(f"{start['workers']} worker(s) at work from step {start['step']}")

@@ -1,9 +1,8 @@
-"""What the driver shows of a run: one live view on a terminal, plain lines elsewhere; and its TensorBoard files."""
+"""What the driver shows of a run: one live view on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -107,29 +106,6 @@ class ProgressView:
             left_s = (self.steps - self._step) * self.frames_per_step / rate
             parts += [f"{rate:.1f} pictures/s", f"{_clock(left_s)} to go"]
         return "  ".join(parts)
-
-
-class TensorBoard:
-    """The run's curves for TensorBoard, made from metrics.jsonl: `RUN/tensorboard` never holds a step twice."""
-
-    def __init__(self, folder: Path):
-        from torch.utils.tensorboard import SummaryWriter
-
-        # These files say nothing that metrics.jsonl does not: after a resume they are made anew from it.
-        shutil.rmtree(folder, ignore_errors=True)
-        self._writer = SummaryWriter(str(folder))
-
-    def line(self, line: dict[str, Any]) -> None:
-        """Add one line of metrics.jsonl."""
-        for key in ("loss", "accuracy", "lr", "pictures_per_s", "miou", "pixel_accuracy"):
-            if line.get(key) is not None:
-                self._writer.add_scalar(f"{line['kind']}/{key}", line[key], line["step"])
-        for name, value in (line.get("iou") or {}).items():
-            self._writer.add_scalar(f"iou/{name}", value, line["step"])
-
-    def close(self) -> None:
-        """Flush and close."""
-        self._writer.close()
 
 
 def _clock(seconds: float) -> str:

@@ -102,6 +102,8 @@ class TrainConfig:
     """The same weights bit for bit on any number of workers up to `shards`, for more time a step."""
     shards: int = 4
     """Deterministic: into so many virtual shards each batch is cut, whatever the number of workers."""
+    mlflow: bool = False
+    """The run's curves go to MLflow, too; see trainer/tracking.py."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -178,6 +180,7 @@ class Recipe:
             "picture",
             "detail",
             "crop",
+            "mlflow",
         ):
             del kept[key]
         if kept["accumulate"] == 1:

@@ -18,6 +18,7 @@ from trainer.dataset.source import open_source
 from trainer.errors import ConfigError, UsageError
 from trainer.local_ray import LocalRay, check_address, prepare_ray
 from trainer.request import WAIT_S, TrainRequest, parse_workers
+from trainer.tracking import SETTINGS
 
 if TYPE_CHECKING:
     from trainer.recipe import TrainConfig
@@ -66,6 +67,8 @@ class TrainArguments:
     """Parts in which each worker computes its share of a batch, one after another: for batches that do not fit."""
     deterministic: bool = False
     """The same weights bit for bit on 1, 2 or 4 workers, and after any fault; a step takes longer."""
+    mlflow: bool = False
+    """Log to MLflow, too (pip install mlflow-skinny): to the server of MLFLOW_TRACKING_URI, else into the run's folder."""
     storage: Path = Path("runs")
     """Folder of runs and of the packed cache; or s3://BUCKET/FOLDER, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and,
     for another storage than Amazon's, AWS_ENDPOINT_URL set."""
@@ -94,9 +97,10 @@ def train(argv: list[str]) -> int:
         from trainer.submit import submit
 
         remote = any(is_url(place) for place in (arguments.storage, *arguments.data))
-        return submit(
-            arguments.submit, arguments, environment() if remote else {}, input if sys.stdin.isatty() else None
-        )
+        env = environment() if remote else {}
+        if arguments.mlflow:
+            env |= {name: os.environ[name] for name in SETTINGS if name in os.environ}
+        return submit(arguments.submit, arguments, env, input if sys.stdin.isatty() else None)
     address = arguments.address or os.environ.get("RAY_ADDRESS") or None
     if arguments.cache_gb <= 0:
         raise UsageError("--cache-gb: must be above 0.")
@@ -161,8 +165,7 @@ def configuration(arguments: TrainArguments) -> TrainConfig:
         for k in ("size", "classes", "network", "accumulate")
         if getattr(arguments, k) is not None
     }
-    if arguments.deterministic:
-        flags["deterministic"] = True
+    flags |= {k: True for k in ("deterministic", "mlflow") if getattr(arguments, k)}
     values = _plain(config) | flags
     for setting in arguments.set:
         _apply(values, setting)
