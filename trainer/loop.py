@@ -52,6 +52,7 @@ STARTS = "starts.jsonl"
 PULSE = "pulse"
 NOTES = "notes.txt"
 PREEMPTION_LOOK_S = 3.0
+COMPILER = "inductor"
 """Between looks whether a node is about to be taken away: each one is a barrier by an actor of Ray's."""
 Part = tuple[Tensor, Tensor]
 """Pictures and labels of one part of a global batch."""
@@ -148,6 +149,8 @@ class Worker:
         self.step = 0
         self.leaving_nodes: list[str] = []
         self._resume()
+        if config.compile:
+            net.compile(backend=COMPILER)  # in place: the names in checkpoints stay
         self.model: nn.Module = net
         self.ordered: OrderedGradients | None = None
         if config.deterministic:

@@ -98,6 +98,9 @@ class TrainConfig:
     """Of initial weights, order and augmentation."""
     accumulate: int = 1
     """Each worker's share of a batch is computed in so many parts, one after another: for batches that do not fit."""
+    compile: bool = False
+    """The network goes through torch.compile: most of a minute before the first step for 9 % more steps on the CPU that it
+    was measured on (docs/scaling.md); the sums are in another order than without."""
     deterministic: bool = False
     """The same weights bit for bit on any number of workers up to `shards`, for more time a step."""
     shards: int = 4
@@ -185,6 +188,8 @@ class Recipe:
             del kept[key]
         if kept["accumulate"] == 1:
             del kept["accumulate"]  # as below
+        if not kept["compile"]:
+            del kept["compile"]
         if not kept["deterministic"]:
             del kept["deterministic"], kept["shards"]  # a run of before there was such a mode is resumed as it was
         return kept | {
