@@ -1,8 +1,9 @@
-"""What this machine can do: cores to use, and whether bf16 pays."""
+"""What this machine can do: cores to use, whether bf16 pays, the memory that a process took."""
 
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,3 +35,17 @@ def bf16_pays(device: torch.device | str) -> bool:
     except OSError:
         pass  # no such file outside Linux: fp32 is the safe answer
     return False
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """The most that this process held: of the GPU's memory, else of the machine's; 0 on Windows, which has no such count."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

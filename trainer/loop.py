@@ -33,7 +33,7 @@ from trainer.commit import Committer, next_start
 from trainer.dataset.packed import Packed, open_packed
 from trainer.dataset.parts import WINDOW_PARTS, PartList, Parts
 from trainer.dataset.sampler import Sampler, windowed_order
-from trainer.hardware import bf16_pays
+from trainer.hardware import bf16_pays, peak_memory_bytes
 from trainer.losses import segmentation_loss
 from trainer.manifest import write_json
 from trainer.model_dir import ModelInfo
@@ -486,6 +486,10 @@ class Worker:
         if self.workers > 1 and self.ordered is None:
             dist.all_reduce(mean)
             mean = mean / self.workers
+        memory_mb = torch.zeros(self.workers, device=self.device)
+        memory_mb[self.rank] = peak_memory_bytes(self.device) / 1e6
+        if self.workers > 1:
+            dist.all_reduce(memory_mb)
         line = {
             "kind": "train",
             "step": self.step,
@@ -494,6 +498,7 @@ class Worker:
             "accuracy": float(mean[1]),
             "lr": learning_rate(self.job.recipe, self.step - 1),
             "pictures_per_s": round(pictures_per_s, 2),
+            "memory_mb": [round(value) for value in memory_mb.tolist()],
             "time_s": round(time.time() - self.job.started_s, 2),
         }
         self._write_line(line)

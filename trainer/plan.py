@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,7 @@ import torch
 import torch.distributed as dist
 
 from trainer.errors import TrainingError
+from trainer.hardware import peak_memory_bytes
 from trainer.loop import Job, Worker
 from trainer.recipe import Recipe
 
@@ -186,18 +186,8 @@ def _measure(job: Job, rank: int, workers: int, use_gpu: bool, meeting: Path, st
     finally:
         if workers > 1:
             dist.destroy_process_group()
-    memory = torch.cuda.max_memory_reserved(device) if use_gpu else _peak_resident_bytes()
+    memory = peak_memory_bytes(device)
     return Calibration(start_s, step_s, validation_s, memory, _folder_bytes(saved.path) if saved else 0)
-
-
-def _peak_resident_bytes() -> int:
-    """Of this process; 0 on Windows, which has no such count."""
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _folder_bytes(folder: Path) -> int:

@@ -104,7 +104,11 @@ class ProgressView:
             parts.append(f"mIoU {f['miou']:.3f}")
         if rate := f.get("pictures_per_s"):
             left_s = (self.steps - self._step) * self.frames_per_step / rate
-            parts += [f"{rate:.1f} pictures/s", f"{_clock(left_s)} to go"]
+            parts.append(f"{rate:.1f} pictures/s")
+            if memory_mb := f.get("memory_mb"):
+                # All workers make each step together: the rate of one is its share.
+                parts[-1] += f" ({rate / len(memory_mb):.1f} and {max(memory_mb) / 1000:.1f} GB a worker)"
+            parts.append(f"{_clock(left_s)} to go")
         return "  ".join(parts)
 
 

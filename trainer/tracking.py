@@ -44,6 +44,8 @@ def scalars(line: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield f"{line['kind']}/{key}", line[key]
     for name, value in (line.get("iou") or {}).items():
         yield f"iou/{name}", value
+    for rank, value in enumerate(line.get("memory_mb") or []):
+        yield f"memory_mb/worker {rank}", value
 
 
 class TensorBoard:

@@ -20,6 +20,10 @@ LINES = [
 def test_curves_of_a_line():
     assert dict(scalars(LINES[0])) == {"train/loss": 3.0, "train/lr": 0.001, "train/pictures_per_s": 20.0}
     assert dict(scalars({"kind": "val", "step": 1, "loss": None, "iou": {"road": 0.5}})) == {"iou/road": 0.5}
+    assert dict(scalars({"kind": "train", "step": 1, "memory_mb": [410, 380]})) == {
+        "memory_mb/worker 0": 410,
+        "memory_mb/worker 1": 380,
+    }
 
 
 def test_tensorboard_holds_each_step_once_after_a_resume(tmp_path):
