@@ -1,9 +1,12 @@
-"""Puts a town together: network, map, surfaces, content, walkways."""
+"""Puts a town together: network, map, surfaces, content, walkways; on a plane first, then on its hills."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sim_agent.embedded.scene import Mesh
 from sim_agent.embedded.town.blocks import find_blocks, ground_of
+from sim_agent.embedded.town.hills import Hills, on_hills
 from sim_agent.embedded.town.model import Bounds, Town
 from sim_agent.embedded.town.navmesh import write_navmesh
 from sim_agent.embedded.town.network import draw_network
@@ -42,17 +45,22 @@ def put_together(name: str, seed: int = 0) -> Town:
     lamps = settle(scenery, network, blocks, ground, parks, plan, rng)
     mesh, objects = scenery.finish()
     short = name.rsplit("/", 1)[-1]
-    return Town(
+    hills = Hills(plan.hills_m, rng) if plan.hills_m else None
+    town = Town(
         name=short,
-        opendrive=write_opendrive(short, network, sites),
+        opendrive=write_opendrive(short, network, sites, hills),
         spawn_points=spawn_points(network),
-        navmesh=write_navmesh(lay_walkways(network)),
+        navmesh=write_navmesh(lay_walkways(network), hills),
         mesh=mesh,
         objects=objects,
         signals=tuple(site.signal for site in sites),
         lamps=lamps,
         bounds=bounds_of(mesh),
     )
+    if hills is None:
+        return town
+    town = on_hills(town, hills, (ground.low, ground.high))
+    return replace(town, bounds=bounds_of(town.mesh))
 
 
 def bounds_of(mesh: Mesh) -> Bounds:

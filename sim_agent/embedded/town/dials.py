@@ -105,6 +105,8 @@ class TownPlan:
     """Share of the streets with poles and overhead cables along one side."""
     skyline: str = "woods"
     """What is seen far away: woods, hills or towers; hills and towers stand behind woods."""
+    hills_m: float = 0.0
+    """How high above and how deep below their middle height the land's waves would reach if all met; 0: all is flat."""
     shore: bool = False
     """Open water beyond one side of the town."""
     park: float = 0.15

@@ -11,6 +11,7 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
+from sim_agent.embedded.town.hills import Hills
 from sim_agent.embedded.town.walkways import Walkways
 
 _CONTAINER = struct.Struct("<iii3fffii")
@@ -38,8 +39,8 @@ _DETAIL = np.dtype([("vertex", "<u4"), ("triangle", "<u4"), ("vertices", "u1"), 
 _NODE = np.dtype([("low", "<u2", 3), ("high", "<u2", 3), ("index", "<i4")])
 
 
-def write_navmesh(ways: Walkways) -> bytes:
-    """The file's bytes.
+def write_navmesh(ways: Walkways, hills: Hills | None = None) -> bytes:
+    """The file's bytes; with hills, lifted onto them.
 
     Raises:
         ValueError: for more vertices than Detour's 16 bits count.
@@ -48,7 +49,10 @@ def write_navmesh(ways: Walkways) -> bytes:
         raise ValueError(
             f"{len(ways.vertices)} vertices of walkways, a navmesh tile holds {MAX_VERTICES}: make the town smaller"
         )
-    points = np.array(ways.vertices, np.float32)[:, [0, 2, 1]]
+    places = np.array(ways.vertices)
+    if hills is not None:
+        places[:, 2] += hills.at(places[:, :2])
+    points = places.astype(np.float32)[:, [0, 2, 1]]
     polygons = np.zeros(len(ways.polygons), _POLYGON)
     details = np.zeros(len(polygons), _DETAIL)
     triangles: list[tuple[int, int, int, int]] = []

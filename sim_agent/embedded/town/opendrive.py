@@ -6,8 +6,11 @@ import math
 from collections.abc import Sequence
 from xml.sax.saxutils import quoteattr
 
+import numpy as np
+
 from sim_agent.embedded.town.dials import Section
 from sim_agent.embedded.town.geometry import Path
+from sim_agent.embedded.town.hills import Hills
 from sim_agent.embedded.town.marks import CROSSWALK_M, LINE_M, Border, crossed_arms, street_borders
 from sim_agent.embedded.town.network import Junction, Network, Street, Turn
 from sim_agent.embedded.town.signals import FIRST_CONTROLLER_ID, Site
@@ -16,11 +19,15 @@ GEO_REFERENCE = "+proj=tmerc +lat_0=49.0 +lon_0=8.0 +k=1 +x_0=0 +y_0=0 +datum=WG
 
 SIGNAL_TYPES = {"light": "1000001", "speed": "274", "stop": "206", "yield": "205"}
 """CARLA's own maps use these numbers, three of them from the German catalogue of signs."""
+_ELEVATION_STEP_M = 3.0
 _NAMES = {"light": "Signal_3Light_Post01", "stop": "Sign_Stop", "yield": "Sign_Yield"}
 
 
-def write_opendrive(name: str, network: Network, sites: Sequence[Site]) -> str:
-    """The map's text. Every controller's signals are in it: a missing one kills CARLA's client."""
+def write_opendrive(name: str, network: Network, sites: Sequence[Site], hills: Hills | None = None) -> str:
+    """The map's text; with hills, its roads climb them.
+
+    Every controller's signals are in it: a missing one kills CARLA's client.
+    """
     ends: dict[tuple[int, bool], int] = {}
     for junction in network.junctions:
         for arm in junction.arms:
@@ -40,9 +47,9 @@ def write_opendrive(name: str, network: Network, sites: Sequence[Site]) -> str:
     for street in network.streets:
         here = [site for site in sites if site.road_id == street.road_id]
         joins = (ends[street.road_id, False], ends[street.road_id, True])
-        out.append(_street(street, joins, street_borders(street, network.paint), here))
+        out.append(_street(street, joins, street_borders(street, network.paint), here, hills))
     for junction in network.junctions:
-        out.extend(_turn(junction, turn, crossings.get(turn.road_id, [])) for turn in junction.turns)
+        out.extend(_turn(junction, turn, crossings.get(turn.road_id, []), hills) for turn in junction.turns)
     controllers: dict[int, list[int]] = {}
     for junction in network.junctions:
         lights = [s for s in sites if s.signal.junction == junction.junction_id and s.signal.kind == "light"]
@@ -64,7 +71,7 @@ def _number(value: float) -> str:
     return repr(float(value) + 0.0)
 
 
-def _plan_view(path: Path) -> str:
+def _plan_view(path: Path, hills: Hills | None) -> str:
     out = ["<planView>"]
     for piece, s in zip(path.pieces, path.starts[:-1], strict=True):
         shape = f'<arc curvature="{_number(-piece.curvature)}"/>' if piece.curvature else "<line/>"
@@ -74,8 +81,20 @@ def _plan_view(path: Path) -> str:
             f'length="{_number(piece.length_m)}">{shape}</geometry>'
         )
     out.append("</planView>")
-    flat = '<elevation s="0" a="0" b="0" c="0" d="0"/>'
-    return "".join(out) + f"<elevationProfile>{flat}</elevationProfile><lateralProfile/>"
+    return "".join(out) + f"<elevationProfile>{_elevations(path, hills)}</elevationProfile><lateralProfile/>"
+
+
+def _elevations(path: Path, hills: Hills | None) -> str:
+    """Straight pieces from each place at which the height is taken to the next."""
+    if hills is None:
+        return '<elevation s="0" a="0" b="0" c="0" d="0"/>'
+    s = np.linspace(0.0, path.length_m, max(2, math.ceil(path.length_m / _ELEVATION_STEP_M) + 1))
+    heights = hills.at(path.beside(s, np.zeros_like(s)))
+    grades = np.diff(heights) / np.diff(s)
+    return "".join(
+        f'<elevation s="{_number(at)}" a="{_number(height)}" b="{_number(grade)}" c="0" d="0"/>'
+        for at, height, grade in zip(s[:-1], heights[:-1], grades, strict=True)
+    )
 
 
 def _lane(lane_id: int, kind: str, width: str, link: str, marks: str) -> str:
@@ -96,7 +115,9 @@ def _marks(border: Border | None) -> str:
     )
 
 
-def _street(street: Street, joins: tuple[int, int], borders: Sequence[Border], sites: Sequence[Site]) -> str:
+def _street(
+    street: Street, joins: tuple[int, int], borders: Sequence[Border], sites: Sequence[Site], hills: Hills | None
+) -> str:
     section = street.section
     by_lane = {border.lane_id: border for border in borders}
     kinds = ["driving"] * section.lanes
@@ -120,7 +141,7 @@ def _street(street: Street, joins: tuple[int, int], borders: Sequence[Border], s
         f'<link><predecessor elementType="junction" elementId="{joins[0]}"/>'
         f'<successor elementType="junction" elementId="{joins[1]}"/></link>'
         f'<type s="0" type="town"><speed max="{section.limit_kmh}" unit="km/h"/></type>'
-        f"{_plan_view(street.path)}"
+        f"{_plan_view(street.path, hills)}"
         f'<lanes><laneOffset s="0" a="0" b="0" c="0" d="0"/><laneSection s="0"><left>{left}</left>'
         f"<center>{centre}</center><right>{right}</right></laneSection></lanes>"
         f"<objects></objects><signals>{signals}</signals></road>"
@@ -144,7 +165,7 @@ def _signal(site: Site, section: Section) -> str:
     )
 
 
-def _turn(junction: Junction, turn: Turn, objects: Sequence[str]) -> str:
+def _turn(junction: Junction, turn: Turn, objects: Sequence[str], hills: Hills | None) -> str:
     arm_in, arm_out = junction.arms[turn.arm_in], junction.arms[turn.arm_out]
     start, end = turn.widths_m
     length = turn.path.length_m
@@ -164,7 +185,7 @@ def _turn(junction: Junction, turn: Turn, objects: Sequence[str]) -> str:
         f'<successor elementType="road" elementId="{arm_out.street.road_id}" '
         f'contactPoint="{"end" if arm_out.at_end else "start"}"/></link>'
         f'<type s="0" type="town"><speed max="{limit}" unit="km/h"/></type>'
-        f"{_plan_view(turn.path)}"
+        f"{_plan_view(turn.path, hills)}"
         '<lanes><laneOffset s="0" a="0" b="0" c="0" d="0"/><laneSection s="0">'
         f'<center><lane id="0" type="none" level="false"><link></link>{none}</lane></center><right>{lane}</right>'
         f"</laneSection></lanes><objects>{''.join(objects)}</objects><signals></signals></road>"
