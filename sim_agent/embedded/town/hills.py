@@ -26,11 +26,14 @@ _LEANING_TAGS = (*_GROUND_TAGS, Tag.WALL, Tag.FENCE, Tag.GUARD_RAIL)
 """What follows the land, however short."""
 _LONG_M = 14.0
 """Of all else, buildings and what is shorter stand upright and whole on the height of their feet."""
+_SLIVER_M = 4e-4
+"""Thinner than this is nothing: rounding decides how such a triangle lies."""
 _FOUNDATION_M = 1.2
 _FOOT_M = 0.4
 """Of buildings: what is lower is drawn down by the foundation's depth."""
 
 Nodes = npt.NDArray[np.intp]
+Lift = tuple[float, float]
 
 
 class Hills:
@@ -98,14 +101,13 @@ def on_hills(town: Town, hills: Hills, reach: tuple[Array, Array]) -> Town:
         for signal in town.signals
     )
     lamps = tuple(
-        lamp._replace(position=(*lamp.position[:2], lamp.position[2] + float(lifts[lamp.object_id])))
-        for lamp in town.lamps
+        lamp._replace(position=(*lamp.position[:2], lamp.position[2] + lifts[lamp.object_id][0])) for lamp in town.lamps
     )
     return replace(
         town,
         spawn_points=tuple(_spawned(pose, hills) for pose in town.spawn_points),
         mesh=mesh,
-        objects=_objects(town, hills, lifts),
+        objects=tuple(_object(thing, hills, lifts[thing.object_id]) for thing in town.objects),
         signals=signals,
         lamps=lamps,
         slopes=_slopes(hills, low, high),
@@ -122,30 +124,12 @@ def _spawned(pose: Pose, hills: Hills) -> Pose:
     return hills.lifted(pose)._replace(pitch_deg=math.degrees(math.atan(grade)))
 
 
-def _objects(town: Town, hills: Hills, lifts: Array) -> tuple[StaticObject, ...]:
-    """With their boxes around what they became: raised whole, or as much higher and longer as the land below them."""
-    unit = [Pose(float(a), float(b)) for a in (-1, 0, 1) for b in (-1, 0, 1)]
-    corners = np.array(
-        [
-            thing.box.pose.compose(Pose(at.x_m * thing.box.extent_m[0], at.y_m * thing.box.extent_m[1]))[:2]
-            for thing in town.objects
-            for at in unit
-        ]
-    )
-    under = hills.at(corners).reshape(-1, len(unit))
-    feet = hills.at([thing.pose[:2] for thing in town.objects])
-    out = []
-    for thing, low, high, foot in zip(
-        town.objects, under.min(1).tolist(), under.max(1).tolist(), feet.tolist(), strict=True
-    ):
-        box, lift_m = thing.box, float(lifts[thing.object_id])
-        if math.isnan(lift_m):
-            extent = (*box.extent_m[:2], box.extent_m[2] + (high - low) / 2.0)
-            thing = thing._replace(pose=_moved(thing.pose, foot), box=Box(_moved(box.pose, (low + high) / 2.0), extent))
-        else:
-            thing = thing._replace(pose=_moved(thing.pose, lift_m), box=box._replace(pose=_moved(box.pose, lift_m)))
-        out.append(thing)
-    return tuple(out)
+def _object(thing: StaticObject, hills: Hills, lift: Lift) -> StaticObject:
+    """With its box around what it became: raised whole, or by as much as its ends were, and longer by what those differ."""
+    box, (low, high) = thing.box, lift
+    longer = Box(_moved(box.pose, (low + high) / 2.0), (*box.extent_m[:2], box.extent_m[2] + (high - low) / 2.0))
+    foot = low if low == high else hills.one(thing.pose.x_m, thing.pose.y_m)
+    return thing._replace(pose=_moved(thing.pose, foot), box=longer)
 
 
 class _Soup(NamedTuple):
@@ -171,6 +155,14 @@ def _cut(mesh: Mesh, objects: tuple[StaticObject, ...], low: Array, high: Array)
     soup = _Soup(corners[chosen], np.flatnonzero(chosen))
     for along in (_x, _y, _diagonal):
         soup = _cut_along(soup, along)
+    places = soup.corners[..., :3].astype(np.float32).astype(np.float64)
+    sides = places - np.roll(places, 1, axis=1)
+    thick = np.linalg.norm(np.cross(sides[:, 1], sides[:, 2]), axis=1) > _SLIVER_M * np.linalg.norm(sides, axis=2).max(
+        1
+    )
+    soup = _Soup(soup.corners[thick], soup.origin[thick])
+    normals = soup.corners[..., 3:6]
+    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
     rows, numbers = np.unique(
         np.column_stack(
             [
@@ -234,35 +226,33 @@ def _cut_along(soup: _Soup, along: Callable[[Array], Array]) -> _Soup:
             ),
             np.tile(soup.origin, 3),
         )
-        area = np.cross(
-            soup.corners[:, 1, :3] - soup.corners[:, 0, :3], soup.corners[:, 2, :3] - soup.corners[:, 0, :3]
-        )
-        thick = (area**2).sum(1) > 1e-14
-        soup = _Soup(soup.corners[thick], soup.origin[thick])
     return _Soup(np.concatenate([part.corners for part in done]), np.concatenate([part.origin for part in done]))
 
 
-def _lifted(mesh: Mesh, objects: tuple[StaticObject, ...], hills: Hills) -> tuple[Mesh, Array]:
-    """The mesh on the hills; and for each object id by how much it was lifted, or NaN where it follows the land."""
-    lifts = np.full(len(objects) + 1, np.nan)
-    feet = hills.at([thing.pose[:2] for thing in objects])
-    for thing, foot in zip(objects, feet, strict=True):
+def _lifted(mesh: Mesh, objects: tuple[StaticObject, ...], hills: Hills) -> tuple[Mesh, list[Lift]]:
+    """The mesh on the hills; and for each object id by how much its lowest and its highest lifted part was lifted."""
+    upright = np.zeros(len(objects) + 1, bool)
+    for thing in objects:
         longest = 2.0 * max(thing.box.extent_m[:2])
-        if thing.tag == Tag.BUILDING or (longest < _LONG_M and thing.tag not in _LEANING_TAGS):
-            lifts[thing.object_id] = foot
+        upright[thing.object_id] = thing.tag == Tag.BUILDING or (longest < _LONG_M and thing.tag not in _LEANING_TAGS)
+    feet = np.concatenate([[0.0], hills.at([thing.pose[:2] for thing in objects])])
+    houses = np.array([False, *(thing.tag == Tag.BUILDING for thing in objects)])
     owner = np.zeros(len(mesh.vertices), np.intp)
     owner[mesh.triangles.ravel()] = np.repeat(mesh.objects, 3)
-    upright = ~np.isnan(lifts[owner])
-    ground = mesh.vertices[:, :2]
+    sheared = np.flatnonzero(~upright[owner])
+    ground = mesh.vertices[sheared, :2]
+    lift = feet[owner]
+    lift[sheared] = hills.at(ground)
+    low, high = np.full(len(feet), np.inf), np.full(len(feet), -np.inf)
+    np.minimum.at(low, owner, lift)
+    np.maximum.at(high, owner, lift)
     vertices = mesh.vertices.astype(np.float64)
-    houses = np.array([False, *(thing.tag == Tag.BUILDING for thing in objects)])
     vertices[houses[owner] & (vertices[:, 2] < _FOOT_M), 2] -= _FOUNDATION_M
-    vertices[:, 2] += np.where(upright, np.nan_to_num(lifts[owner]), hills.at(ground))
+    vertices[:, 2] += lift
     # A surface that is sheared upwards has its normals turned against the rise.
     normals = mesh.normals.copy()
-    sheared = np.flatnonzero(~upright)
     turned = normals[sheared].astype(np.float64)
-    turned[:, :2] -= hills.slope(ground[sheared]) * turned[:, 2:]
+    turned[:, :2] -= hills.slope(ground) * turned[:, 2:]
     normals[sheared] = turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-12)
     lifted = replace(mesh, vertices=vertices.astype(np.float32), normals=normals)
     for array in (
@@ -270,7 +260,7 @@ def _lifted(mesh: Mesh, objects: tuple[StaticObject, ...], hills: Hills) -> tupl
         lifted.objects,
     ):  # fmt: skip
         array.flags.writeable = False
-    return lifted, lifts
+    return lifted, list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def _slopes(hills: Hills, low: Array, high: Array) -> Slopes:

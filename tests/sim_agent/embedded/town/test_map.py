@@ -33,7 +33,7 @@ out["walk"], visited = [], set()
 for start in range(4):
     w = world.get_waypoint(carla.Location(*spawn[rng.randrange(len(spawn))][:2], 0.0))
     steps = 0
-    while steps < 2000:
+    while steps < 4000:
         following = w.next(2.0)
         if not following:
             break
@@ -45,6 +45,8 @@ for start in range(4):
 out["visited"] = len(visited)
 out["lanes"] = len({(w.road_id, w.lane_id) for w in world.generate_waypoints(7.0)})
 out["waypoints"] = []
+here = [w.transform.location for w in world.generate_waypoints(7.0)]
+out["places"] = [[p.x, p.y, p.z] for p in here]
 for w in world.generate_waypoints(7.0):
     t, m, j = w.transform, w.right_lane_marking, w.get_junction()
     out["waypoints"].append([
@@ -84,19 +86,30 @@ def turned(a, b):
 
 def test_random_walks_never_end_and_reach_most_of_the_lanes(answer):
     town, said = answer
-    assert said["walk"] == [2000] * 4
+    assert said["walk"] == [4000] * 4
     assert said["visited"] > 0.6 * said["lanes"]
 
 
-def test_spawn_points_lie_on_driving_lanes_along_the_traffic(answer):
+def test_the_client_reads_roads_as_high_as_the_land(answer, land_of):
     town, said = answer
+    places = np.array(said["places"])
+    land = land_of(town)(places[:, :2])
+    # A lane is as high as the middle of its street, which lies up to nine metres beside it.
+    assert np.abs(places[:, 2] - land).max() < (0.9 if town.slopes else 1e-6)
+    assert np.median(np.abs(places[:, 2] - land)) < 0.12
+    assert (np.ptp(land) > 5.0) == (town.slopes is not None)
+
+
+def test_spawn_points_lie_on_driving_lanes_along_the_traffic(answer, land_of):
+    town, said = answer
+    heights = np.array([pose.z_m for pose in town.spawn_points])
+    assert np.allclose(heights - land_of(town)(np.array([pose[:2] for pose in town.spawn_points])), 0.3, atol=1e-4)
     assert len(town.spawn_points) >= 50
     for pose, (x, y, yaw, lane_type, is_junction, _) in zip(town.spawn_points, said["spawn"], strict=True):
         assert lane_type == "Driving" and not is_junction
         assert turned(yaw, pose.yaw_deg) < 1.0
         heading = math.radians(pose.yaw_deg)
         assert abs(-(x - pose.x_m) * math.sin(heading) + (y - pose.y_m) * math.cos(heading)) < 0.02
-        assert pose.z_m == 0.3
     points = np.array([pose[:2] for pose in town.spawn_points])
     apart = np.sqrt(((points[:, None] - points[None]) ** 2).sum(-1)) + 1e9 * np.eye(len(points))
     assert apart.min() > 8.0
@@ -130,7 +143,7 @@ def test_a_waypoint_sees_the_light_ahead_of_it(answer):
 def test_waypoints_have_the_lane_widths_and_junctions_of_the_network(answer):
     _, said = answer
     widths = {round(w[3], 3) for w in said["waypoints"] if w[8] == -1}
-    assert widths <= {3.3, 3.4, 3.5, 3.6}
+    assert widths <= {3.3, 3.4, 3.5, 3.6, 3.7}
     inside = {w[8] for w in said["waypoints"] if w[8] != -1}
     assert inside and all(1000 <= number < 1100 for number in inside)
 
