@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.processes import ROOT, wait_for
 
 CLIENTS = Path(__file__).with_name("clients")
-JOB_S = 300.0
+JOB_S = 900.0
 CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
 """Compiled kernels are kept there; the client's own cache is below HOME."""
 
