@@ -548,8 +548,9 @@ def _other_rig(command):
     return file
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=pytest.mark.slow if seed < 4 else pytest.mark.soak) for seed in range(20)]
+)
 def test_killed_at_5_random_moments_nothing_but_the_open_frame_is_lost(command, seed):
     draw = random.Random(seed)
     plan = ("--episodes", 2, "--towns", "Town01", "--vehicles", 3, "--walkers", 0)
