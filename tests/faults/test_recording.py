@@ -1,21 +1,31 @@
-"""Other programs at the same simulator and at the same folder while a recording goes on."""
+"""What happens around a recording: other programs at its simulator and its folder, a disk that cannot be written to,
+a wall clock that jumps.
+"""
 
 from __future__ import annotations
 
+import itertools
+import shlex
+import shutil
 import signal
+import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.processes import wait_for
+from tests.processes import ROOT, wait_for
 from tests.sim_agent.recording import RecordCommand, frames_on_disk
+from trainer.dataset.drawn import draw_recording
 from trainer.dataset.recording import RecordingSource
 
 pytestmark = pytest.mark.slow
 MEDDLER = Path(__file__).parent / "clients" / "meddler.py"
 FRAMES = 150
+WALL_CLOCK = MEDDLER.with_name("wall_clock.c")
+HOUR_S = 3600
 PLAN = ("--episodes", 1, "--frames", FRAMES, "--towns", "Town01", "--vehicles", 3, "--walkers", 0)
 
 
@@ -47,3 +57,66 @@ def test_a_vehicle_that_is_destroyed_is_noticed_and_its_episode_taken_again(comm
     assert code == 0, out + err
     server.send_signal(signal.SIGINT)
     assert command.finish(server)[0] == 0
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_sentence_that_names_it(command):
+    """In a name space of its own, where the file system is read-only for root as well."""
+    new, old = command.folder / "disk" / "new", command.folder / "disk" / "old"
+    draw_recording(old, count=4, width=96, height=54, seed=0, frames_per_episode=2)
+    before = frames_on_disk(old)
+    for out, words in ((new, "the folder cannot be made"), (old, "cannot be written to")):
+        disk = shlex.quote(str(out.parent))
+        arguments = [sys.executable, "launch.py", "record", "--out", str(out), "--config", str(command.config), *PLAN]
+        shell = f"mount --bind {disk} {disk} && mount -o remount,bind,ro {disk} || exit 77; exec "
+        shell += " ".join(shlex.quote(str(word)) for word in arguments)
+        ended = subprocess.run(
+            ["unshare", "-rm", "sh", "-c", shell], cwd=ROOT, env=command.env, capture_output=True, text=True, timeout=300
+        )
+        if ended.returncode == 77 or "unshare failed" in ended.stderr:
+            pytest.skip(f"this machine mounts nothing for us: {ended.stderr}")
+        assert ended.returncode == 1, ended.stdout + ended.stderr
+        assert f"{out}: {words} (Read-only file system); name another" in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+    assert frames_on_disk(old) == before and not new.exists()
+
+
+def test_a_wall_clock_that_jumps_is_not_noticed(command):
+    """Hours back, a day ahead, twenty times a second; killed while it is wrong, and gone on with when it is right."""
+    if (compiler := shutil.which("cc")) is None or sys.platform != "linux":
+        pytest.skip("no C compiler to make another clock with")
+    library, moved = command.folder / "wall_clock.so", command.folder / "moved"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, WALL_CLOCK], check=True)
+    moved.write_bytes(struct.pack("=q", 0))
+    command.env = command.env | {"LD_PRELOAD": str(library), "WALL_CLOCK": str(moved)}
+
+    def jump(hours):
+        with open(moved, "r+b") as file:  # in place: the processes have it mapped
+            file.write(struct.pack("=q", hours * HOUR_S))
+
+    hours = itertools.cycle((-1, 24, 0))
+
+    def many_jumps_later():
+        jump(next(hours))
+        return command.out.exists() and len(frames_on_disk(command.out)) > 30
+
+    plan = (*PLAN, "--frames", 60)
+    process = command.record(*plan)
+    wait_for(many_jumps_later, "frames", process=process)
+    jump(-1)
+    wrong = subprocess.run(
+        [sys.executable, "-c", "import time; print(time.time())"], env=command.env, stdout=subprocess.PIPE, check=True
+    )
+    assert abs(time.time() - HOUR_S - float(wrong.stdout)) < 600, "the clock that was to be wrong"
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not command.processes(), "the end of the simulator and the traffic", 60.0)
+    before = frames_on_disk(command.out)
+    assert 30 < len(before) < 60
+    jump(0)
+    code, out, err = command.finish(command.record(*plan))
+    assert code == 0, out + err
+    after = frames_on_disk(command.out)
+    assert len(after) == 60 and before.items() <= after.items()
+    assert [info.ended for info in RecordingSource(command.out).episodes.values()] == ["killed", "done"]
+    code, out, err = command.finish(command.start("data", "check", command.out))
+    assert code == 0, out + err
