@@ -81,7 +81,7 @@ class Passenger(Ride):
             return
         self._delta_s = snapshot.timestamp.delta_seconds
         self._look_at_weather()
-        self._seen(observe(self.session, self.vehicle, snapshot.frame), "another program")
+        self._seen(observe(self.session, self.vehicle), "another program")
 
     def _board(self, within_s: float | None) -> None:
         """Find the vehicle and put the cameras on it."""

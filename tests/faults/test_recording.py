@@ -5,6 +5,7 @@ a wall clock that jumps.
 from __future__ import annotations
 
 import itertools
+import json
 import shlex
 import shutil
 import signal
@@ -38,10 +39,7 @@ def command(tmp_path):
 
 
 def test_a_vehicle_that_is_destroyed_is_noticed_and_its_episode_taken_again(command):
-    ready = command.folder / "ready"
-    server = command.start("sim", "--port", 0, "--quality", "low", "--ready-file", ready)
-    wait_for(ready.exists, "the simulator", process=server)
-    port = ready.read_text().split()[0]
+    server, port = start_server(command)
     process = command.record(*PLAN, "--host", "127.0.0.1", "--port", port)
     wait_for(lambda: len(frames_on_disk(command.out)) > 3, "frames", process=process)
     subprocess.run([sys.executable, str(MEDDLER), port, "destroy"], check=True, timeout=120)
@@ -55,8 +53,7 @@ def test_a_vehicle_that_is_destroyed_is_noticed_and_its_episode_taken_again(comm
     assert sum(info.frames for info in episodes.values()) == FRAMES == len(frames_on_disk(command.out))
     code, out, err = command.finish(command.start("data", "check", command.out))
     assert code == 0, out + err
-    server.send_signal(signal.SIGINT)
-    assert command.finish(server)[0] == 0
+    end(command, server)
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_sentence_that_names_it(command):
@@ -70,7 +67,12 @@ def test_a_folder_that_cannot_be_written_to_is_one_sentence_that_names_it(comman
         shell = f"mount --bind {disk} {disk} && mount -o remount,bind,ro {disk} || exit 77; exec "
         shell += " ".join(shlex.quote(str(word)) for word in arguments)
         ended = subprocess.run(
-            ["unshare", "-rm", "sh", "-c", shell], cwd=ROOT, env=command.env, capture_output=True, text=True, timeout=300
+            ["unshare", "-rm", "sh", "-c", shell],
+            cwd=ROOT,
+            env=command.env,
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         if ended.returncode == 77 or "unshare failed" in ended.stderr:
             pytest.skip(f"this machine mounts nothing for us: {ended.stderr}")
@@ -120,3 +122,53 @@ def test_a_wall_clock_that_jumps_is_not_noticed(command):
     assert [info.ended for info in RecordingSource(command.out).episodes.values()] == ["killed", "done"]
     code, out, err = command.finish(command.start("data", "check", command.out))
     assert code == 0, out + err
+
+
+def test_another_program_that_loads_a_town_is_told_of_at_once_and_left_alone(command):
+    server, port = start_server(command)
+    process = command.record(*PLAN, "--host", "127.0.0.1", "--port", port)
+    wait_for(lambda: len(frames_on_disk(command.out)) > 3, "frames", process=process)
+    began_s = time.monotonic()
+    subprocess.run([sys.executable, str(MEDDLER), port, "load"], check=True, timeout=120)
+    code, out, err = command.finish(process)
+    assert time.monotonic() - began_s < 25, "a picture is waited for for 30 s"
+    assert code == 1 and "another program loaded a town" in err, out + err
+    assert len(err.splitlines()) == 1 and "not given back" not in out
+    seen = subprocess.run(
+        [sys.executable, str(MEDDLER), port, "look"], check=True, timeout=120, text=True, stdout=subprocess.PIPE
+    ).stdout
+    assert json.loads(seen.splitlines()[0]) == {"town": "Carla/Maps/Town03", "vehicles": 30}, "its world stays as it is"
+    code, out, err = command.finish(command.start("data", "check", command.out))
+    assert code == 0, out + err
+    end(command, server)
+
+
+def test_another_program_that_ticks_as_well_takes_no_frame_from_the_recording(command):
+    server, port = start_server(command)
+    process = command.record(*PLAN, "--frames", 60, "--host", "127.0.0.1", "--port", port)
+    wait_for(lambda: len(frames_on_disk(command.out)) > 3, "frames", process=process)
+    subprocess.run([sys.executable, str(MEDDLER), port, "tick"], check=True, timeout=120)
+    code, out, err = command.finish(process)
+    assert code == 0, out + err
+    assert len(frames_on_disk(command.out)) == 60
+    code, out, err = command.finish(command.start("data", "check", command.out))
+    assert code == 0, out + err
+    source = RecordingSource(command.out)
+    metas = [source.meta(ref) for ref in source.frames]
+    for earlier, later in zip(metas, metas[1:], strict=False):
+        # each frame's own time: what was ticked by the other is passed over, and not taken for what was asked for
+        steps = (later["sim_time_s"] - earlier["sim_time_s"]) / source.step_s
+        assert steps == pytest.approx(later["frame"] - earlier["frame"], abs=0.01)
+    end(command, server)
+
+
+def start_server(command):
+    ready = command.folder / "ready"
+    server = command.start("sim", "--port", 0, "--quality", "low", "--ready-file", ready)
+    wait_for(ready.exists, "the simulator", process=server)
+    return server, ready.read_text().split()[0]
+
+
+def end(command, server):
+    server.send_signal(signal.SIGINT)
+    assert command.finish(server)[0] == 0

@@ -147,6 +147,7 @@ class Road:
     def get_snapshot(self):
         gone = self.gone_at is not None and self.frame >= self.gone_at
         return SimpleNamespace(
+            frame=self.frame,
             timestamp=SimpleNamespace(elapsed_seconds=self.frame * 0.05),
             find=lambda actor_id: None if gone or actor_id != self.id else self,
         )
