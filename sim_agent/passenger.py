@@ -79,6 +79,7 @@ class Passenger(Ride):
             self.note(f"the vehicle {self.role!r} is gone; waiting for the next one")
             self._board(None)
             return
+        self._mend_cameras()
         self._delta_s = snapshot.timestamp.delta_seconds
         self._look_at_weather()
         self._seen(observe(self.session, self.vehicle), "another program")

@@ -1,4 +1,4 @@
-"""Another program at the same server: `meddler.py PORT WHAT`, WHAT one of destroy, tick, load, look, settings."""
+"""Another program at the same server: `meddler.py PORT WHAT`, WHAT one of destroy, blind, tick, load, look, settings."""
 
 import json
 import os
@@ -17,6 +17,13 @@ if what == "destroy":
     for vehicle in vehicles:
         (answer,) = client.apply_batch_sync([carla.command.DestroyActor(vehicle.id)], False)
         assert not answer.error, answer.error
+elif what == "blind":
+    while not (cameras := world.get_actors().filter("sensor.camera.rgb")):
+        world.wait_for_tick()
+    for _ in range(40):  # by then the drive has begun
+        world.wait_for_tick()
+    (answer,) = client.apply_batch_sync([carla.command.DestroyActor(cameras[0].id)], False)
+    assert not answer.error, answer.error
 elif what == "tick":
     end_s = time.monotonic() + 5.0
     while time.monotonic() < end_s:
