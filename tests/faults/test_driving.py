@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -69,5 +70,5 @@ def test_a_slow_engine_holds_no_steering_up_and_no_end(simulator, jobs, model):
     assert "error" not in told, told
     assert told["was_computing"], "the end came in mid-frame"
     assert told["engine_ms"]["p50"] > 400.0 and told["age_ms"] > 400.0 and told["dropped"] > told["masks"]
-    assert told["steer_ms"]["p95"] < 200.0, "less than half of what a mask takes"
+    assert told["steer_ms"]["p95"] < 200.0 and statistics.median(told["key_ms"]) < 200.0, "no mask was waited for"
     assert left(jobs, simulator) == (False, [])

@@ -17,6 +17,7 @@ from sim_agent.session import Where
 SLOW_S = 0.5
 """Ten times a step of the simulator."""
 WAIT_S = 120.0
+KEYS = 20
 told = {}
 
 
@@ -35,6 +36,11 @@ def use(drive):
     ride, live = drive.ride, drive.live
     until(lambda: live.masks >= 3 and ride.frames > 20, "the drive has begun")
     masks = live.masks
+    for k in range(KEYS):
+        pressed_s = time.monotonic()
+        post(pygame.KEYUP if k % 2 else pygame.KEYDOWN, key=pygame.K_a, mod=0)
+        until(lambda k=k: len(steered_s) > k, "a key is sent")
+        told.setdefault("key_ms", []).append(1000.0 * (steered_s[k] - pressed_s))
     post(pygame.KEYDOWN, key=pygame.K_d, mod=0)
     until(lambda: ride.telemetry.steer > 0.4, "it steers to the right")
     post(pygame.KEYUP, key=pygame.K_d, mod=0)
@@ -74,6 +80,13 @@ with open_drive(request, config, print) as drive:
         return labels
 
     segmenter.segment = slow
+    steered_s, steer_now = [], drive.ride.steer_now
+
+    def steer_and_note(born_s):
+        steer_now(born_s)
+        steered_s.append(time.monotonic())
+
+    drive.ride.steer_now = steer_and_note
     thread = threading.Thread(target=user, args=(drive,))
     thread.start()
     drive.run()
