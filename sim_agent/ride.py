@@ -172,8 +172,8 @@ class Ride(ABC):
         if not gone or time.monotonic() < self._mounted_s + _SHOWN_S:
             return False
         sentence = f"another program destroyed {' and '.join(gone)}; the cameras are put on again"
-        self._say(sentence)
-        self.note(sentence)
+        self._say(sentence)  # a headless drive has no window to show it
+        self.notes.put(sentence)
         self._mount(self._seat)
         return True
 
