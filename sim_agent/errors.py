@@ -5,6 +5,7 @@ UserError
     ├── SpawnRefused      no place for an actor here, or not such an actor
     ├── VehicleGone       our vehicle was destroyed by another program
     └── SimulatorGone     it was there and answers no more: what follows needs a new session
+        └── WorldReplaced another program loaded a town: the simulator is there, our world is not
 """
 
 from __future__ import annotations
@@ -26,3 +27,7 @@ class VehicleGone(SimulatorError):
 
 class SimulatorGone(SimulatorError):
     """A simulator that stopped answering in the middle of a job."""
+
+
+class WorldReplaced(SimulatorGone):
+    """Another program loaded a town: all that we had in the one before went with it, and nothing there is ours."""

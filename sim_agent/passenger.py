@@ -79,9 +79,10 @@ class Passenger(Ride):
             self.note(f"the vehicle {self.role!r} is gone; waiting for the next one")
             self._board(None)
             return
+        self._mend_cameras()
         self._delta_s = snapshot.timestamp.delta_seconds
         self._look_at_weather()
-        self._seen(observe(self.session, self.vehicle, snapshot.frame), "another program")
+        self._seen(observe(self.session, self.vehicle), "another program")
 
     def _board(self, within_s: float | None) -> None:
         """Find the vehicle and put the cameras on it."""

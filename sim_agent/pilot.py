@@ -102,7 +102,7 @@ class Pilot(Ride):
         self._free_s = time.monotonic()
         # One step may be caught up with; more is lost, and the real-time factor says so.
         self._due_s = max(self._due_s + self.config.step_s, self._free_s - self.config.step_s)
-        self._seen(observe(self.session, self.vehicle, frame), "autopilot" if self.autopilot else "manual")
+        self._seen(observe(self.session, self.vehicle), "autopilot" if self.autopilot else "manual")
         self._wait_for_pictures(frame - 1)
 
     def _send(self, born_s: float) -> None:

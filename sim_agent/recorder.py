@@ -81,10 +81,10 @@ def drive(
     watch = StuckWatch(config.gates.stuck_s)
     waiting: collections.deque[Scene] = collections.deque()
     first = session.tick()
-    kept, kept_s, frame = 0, float(session.world.get_snapshot().timestamp.elapsed_seconds), first
+    kept, kept_s = 0, float(session.world.get_snapshot().timestamp.elapsed_seconds)
     while True:
         try:
-            scene = observe(session, ego, frame)
+            scene = observe(session, ego)
         except VehicleGone:
             return "vehicle gone"
         if (scene.frame - first) % config.every == 0:
@@ -97,7 +97,7 @@ def drive(
             return "stuck"
         if scene.time_s - kept_s > FRUITLESS_S:
             return "fruitless"
-        frame = session.tick()
+        session.tick()
 
 
 def _look(scene: Scene, rig: Rig, keep: Callable[[Bundle, dict[str, Any]], None], gates: Gates, sink: Sink) -> bool:
@@ -115,21 +115,25 @@ def _look(scene: Scene, rig: Rig, keep: Callable[[Bundle, dict[str, Any]], None]
     return True
 
 
-def observe(session: Session, ego: Any, frame: int) -> Scene:
-    """The ego vehicle at the frame that was ticked last, from the client's snapshot: no call to the server.
+def observe(session: Session, ego: Any) -> Scene:
+    """The ego vehicle in the client's newest snapshot, without a call to the server.
+
+    That is the frame that was ticked last, or a later one where another program ticks this world as well: number, time
+    and place are all that frame's.
 
     Raises VehicleGone where it is not in the world any more.
     """
     snapshot = session.world.get_snapshot()
-    if snapshot.find(ego.id) is None:
+    seen = snapshot.find(ego.id)
+    if seen is None:
         raise VehicleGone(
             f"the vehicle (actor {ego.id}) is gone: another program at this simulator destroyed it, or loaded a town; "
             "start this command again when that one is done."
         )
-    transform, velocity, control = ego.get_transform(), ego.get_velocity(), ego.get_control()
+    transform, velocity, control = seen.get_transform(), seen.get_velocity(), ego.get_control()
     place, turn = transform.location, transform.rotation
     return Scene(
-        frame,
+        int(snapshot.frame),
         snapshot.timestamp.elapsed_seconds,
         (place.x, place.y, place.z),
         (turn.roll, turn.pitch, turn.yaw),

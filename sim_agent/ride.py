@@ -28,6 +28,8 @@ from sim_agent.tape import Begin, Tape
 
 _M_S_TO_KMH = 3.6
 _LOOK_S = 0.2
+_SHOWN_S = 1.0
+"""A camera is in the world's snapshots so long after it was put there, at the latest."""
 SILENT_S = 30.0
 """How long a camera may send nothing: real seconds, so that a machine that swaps is not given up at once."""
 
@@ -73,6 +75,7 @@ class Ride(ABC):
         self._record_to, self._say = record_to, say
         self._sensors: list[Any] = []
         self._seat = 0
+        self._mounted_s = 0.0
         self._weather: tuple[str, dict[str, float]] = ("", {})
         self._sim_time_s: float | None = None
         self._error: BaseException | None = None
@@ -159,7 +162,20 @@ class Ride(ABC):
             sensor = self.session.spawn(blueprint, pose, attach_to=self.vehicle)
             self._sensors.append(sensor)
             self.session.listen(sensor, put)
+        self._mounted_s = time.monotonic()
         self.telemetry = replace(self.telemetry, camera=camera.name)
+
+    def _mend_cameras(self) -> bool:
+        """Put the cameras on again where another program has destroyed one; whether that was so."""
+        snapshot = self.session.world.get_snapshot()
+        gone = [sensor.type_id for sensor in self._sensors if snapshot.find(sensor.id) is None]
+        if not gone or time.monotonic() < self._mounted_s + _SHOWN_S:
+            return False
+        sentence = f"another program destroyed {' and '.join(gone)}; the cameras are put on again"
+        self._say(sentence)  # a headless drive has no window to show it
+        self.notes.put(sentence)
+        self._mount(self._seat)
+        return True
 
     def _unmount(self) -> None:
         sensors, self._sensors = self._sensors, []
@@ -169,12 +185,17 @@ class Ride(ABC):
     def _wait_for_pictures(self, frame: int) -> None:
         """Wait until the cameras have sent `frame`: pictures must not pile up between the simulator and us.
 
-        Raises SimulatorGone when they don't.
+        Raises:
+            SimulatorGone: they don't.
+            WorldReplaced: another program loaded a town.
         """
         deadline_s = time.monotonic() + SILENT_S
         while not self.feed.wait_for(frame, _LOOK_S):
             if self._stopped.is_set():
                 return
+            self.session.check_world()
+            if self._mend_cameras():
+                return  # their first picture is the next tick's
             if time.monotonic() > deadline_s:
                 raise SimulatorGone(
                     f"{self.feed.missing(frame)} within {SILENT_S:g} s; the simulator hangs or is overloaded: give it "

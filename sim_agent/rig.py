@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ KINDS = {
 """What a camera may give, and CARLA's sensor for it."""
 DEADLINE_S = 30.0
 """How long a picture may take after its tick: real seconds, so a machine that swaps is not given up at once."""
+_LOOK_S = 1.0
 _FAR_M, _DEPTH_STEPS = 1000.0, 2**24 - 1
 Bytes = npt.NDArray[np.uint8]
 
@@ -64,15 +66,25 @@ class FrameMatch:
             self._last[sensor] = max(self._last[sensor], picture.frame)
             self._arrived.notify()
 
-    def take(self, frame: int, deadline_s: float = DEADLINE_S) -> dict[str, Picture]:
+    def take(
+        self, frame: int, deadline_s: float = DEADLINE_S, look: Callable[[], None] = lambda: None
+    ) -> dict[str, Picture]:
         """The pictures of one frame, of every sensor; what is older is forgotten.
+
+        look: called about once a second of waiting; what it raises ends the wait.
 
         Raises:
             FrameMissing: a sensor has sent a later frame, so this one will not come.
             SensorSilent: nothing newer came within `deadline_s`.
         """
         with self._arrived:
-            self._arrived.wait_for(lambda: all(last >= frame for last in self._last.values()), deadline_s)
+            end_s = time.monotonic() + deadline_s
+            while not self._arrived.wait_for(
+                lambda: all(last >= frame for last in self._last.values()), min(_LOOK_S, end_s - time.monotonic())
+            ):
+                look()
+                if time.monotonic() >= end_s:
+                    break
             for sensor, last in self._last.items():
                 if last < frame:
                     seen = f"the last one was {last}" if last >= 0 else "it never sent one"
@@ -179,8 +191,8 @@ class Rig:
         self._session.listen(sensor, lambda picture: put(name, picture))
 
     def bundle(self, frame: int) -> Bundle:
-        """All pictures of one frame; raises as FrameMatch.take."""
-        taken = self._match.take(frame, self._deadline_s)
+        """All pictures of one frame; raises as FrameMatch.take and Session.check_world."""
+        taken = self._match.take(frame, self._deadline_s, self._session.check_world)
         pictures = {c: {kind: taken[name] for kind, name in names.items()} for c, names in self._names.items()}
         return Bundle(frame, pictures)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sim_agent.callbacks import Callbacks
 from sim_agent.connect import import_carla, wait_for_server
-from sim_agent.errors import SimulatorError, SimulatorGone, SpawnRefused
+from sim_agent.errors import SimulatorError, SimulatorGone, SpawnRefused, WorldReplaced
 from sim_agent.interrupts import Interrupts
 from sim_agent.server_process import END_S, ServerProcess
 from sim_agent.traffic import Traffic
@@ -171,15 +171,31 @@ class Session:
 
         Raises:
             SimulatorGone: no new frame within 60 s, or the embedded simulator is dead.
+            WorldReplaced: as `check_world`.
         """
         assert not self.passive, "others tick this world"
+        self.check_world()
         self.traffic.wait()
         try:
             self._frame = int(self.world.tick(CALL_S))
         except RuntimeError as error:
             self._frame = self._late_frame(error)
+        self.check_world()
         self.traffic.step(self._frame)
         return self._frame
+
+    def check_world(self) -> None:
+        """Look whether the world is still the one that we entered; asks the client only, not the server.
+
+        Raises WorldReplaced: another program loaded a town.
+        """
+        if self.world.get_snapshot().id != self.world.id:
+            # Ids begin anew in each world: giving back ours would destroy what is that program's.
+            self._lost = True
+            raise WorldReplaced(
+                f"the {self.simulator} has another world now: another program loaded a town, and all that this command "
+                "had there went with it; start it again when that program is done."
+            )
 
     def _late_frame(self, error: RuntimeError) -> int:
         """The tick was asked for and must not be asked for again; its frame may still come."""

@@ -26,6 +26,8 @@ _HUNG_S = 2.0
 """A Traffic Manager at work on hundreds of vehicles is done in a tenth of it."""
 _NUDGES = 5
 _PORT_TRIES = 20
+_BIND_TRIES = 3
+"""Between a look at a port and the Traffic Manager's taking it, another program may take it."""
 
 
 class Lost(Exception):
@@ -46,7 +48,7 @@ class TrafficWorker:
         self._came = threading.Condition()
         self._world.on_tick(self._saw)
         self._walking: dict[int, Any] = {}
-        self._manager = client.get_trafficmanager(self.port)
+        self._manager = self._start(client)
         if synchronous:
             self._manager.set_synchronous_mode(True)
             self._own = Rpc("127.0.0.1", self.port, _HUNG_S)
@@ -135,6 +137,17 @@ class TrafficWorker:
         """Those of them that are there; in the order of `ids`, which the Traffic Manager's own depends on."""
         found = {actor.id: actor for actor in self._world.get_actors(ids)} if ids else {}
         return [found[number] for number in ids if number in found]
+
+    def _start(self, client: Any) -> Any:
+        """The Traffic Manager, on a port that is ours."""
+        for _ in range(_BIND_TRIES):
+            try:
+                return client.get_trafficmanager(self.port)
+            except RuntimeError as error:
+                if "bind error" not in str(error):
+                    raise
+            self.port = self._free_port()
+        raise Lost(f"{_BIND_TRIES} ports in turn were free, and taken by other programs before it could take them")
 
     def _free_port(self) -> int:
         """A port that nobody listens on here, and that the server knows no Traffic Manager of."""

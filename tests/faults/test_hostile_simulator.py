@@ -8,13 +8,14 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgpack
 import pytest
 
+from sim_agent.embedded.wire import codec, framing, methods
+from tests.faults.fuzz import Fuzzer, distort, lines_of
 from tests.faults.tap import Tap
 from tests.processes import wait_for
 from tests.sim_agent.embedded.simulator import Simulator
@@ -23,24 +24,7 @@ from tests.sim_agent.embedded.wire.test_hostile import requests
 
 LOADS = {"load_new_episode", "copy_opendrive_to_file", "set_replayer_time_factor"}
 """Whoever may call at all may load a town, which takes its time: that is no attack."""
-NASTY: tuple[Any, ...] = (
-    *(None, True, -1, 0, 1 << 31, 1 << 32, (1 << 64) - 1, -(1 << 63), 0.0, float("nan"), float("inf"), 1e308),
-    *(
-        "",
-        "x",
-        "x" * 70_000,
-        "\0",
-        "../../etc/passwd",
-        b"",
-        b"\xff" * 50,
-        [],
-        [[]],
-        [[[[[[]]]]]],
-        {},
-        {1: 2},
-        [0] * 3000,
-    ),
-)
+TEXT = {"unicode_errors": "surrogateescape"}
 
 
 @pytest.fixture(scope="module")
@@ -109,23 +93,7 @@ def standing(simulator: Simulator) -> tuple[float, int, int]:
 
 def wrong(rng: random.Random, message: list) -> bytes:
     """A request of the real client with something wrong in it."""
-    message = msgpack.unpackb(
-        msgpack.packb(message, unicode_errors="surrogateescape"), unicode_errors="surrogateescape"
-    )
-    at = message[3]
-    while isinstance(at, list) and at:
-        place = rng.randrange(len(at))
-        if not isinstance(at[place], list) or rng.random() < 0.3:
-            change = rng.randrange(4)
-            if change == 0:
-                del at[place]
-            elif change == 1:
-                at.insert(place, rng.choice(NASTY))
-            else:
-                at[place] = rng.choice(NASTY)
-            break
-        at = at[place]
-    data = bytearray(msgpack.packb(message, unicode_errors="surrogateescape"))
+    data = bytearray(msgpack.packb(distort(rng, message), unicode_errors="surrogateescape"))
     if rng.random() < 0.2:
         data[rng.randrange(len(data))] = rng.randrange(256)
     return bytes(data)
@@ -171,6 +139,49 @@ def test_10_000_wrong_messages(simulator: Simulator, conversation: list[list], c
 @pytest.mark.soak
 def test_100_000_wrong_messages(simulator: Simulator, conversation: list[list], capsys: pytest.CaptureFixture) -> None:
     bombard(simulator, conversation, 100_000, capsys)
+
+
+def decode(data: bytes) -> None:
+    """What the server does with a client's bytes before a call is in its queue; a WireError is an answer as good."""
+    reader = framing.MessageReader()
+    with contextlib.suppress(codec.WireError):
+        reader.feed(data)
+        while (message := reader.next()) is not framing.NOTHING:
+            request = methods.take_apart(message)
+            if (method := methods.METHODS.get(request.name)) is not None:
+                try:
+                    repr(method.decode(request.arguments))
+                except codec.WireError as error:
+                    method.encode_error(str(error), 1)
+
+
+def fuzz(conversation: list[list], capsys: pytest.CaptureFixture, enough: Callable[[Fuzzer], bool]) -> None:
+    """What the real client says, and every method's bare name, mutated by what reaches new lines of the decoders."""
+    seeds = [*conversation, *([0, 1, name, [[False]]] for name in methods.METHODS)]
+    fuzzer = Fuzzer(decode, Path(codec.__file__).parent, [msgpack.packb(seed, **TEXT) for seed in seeds])
+    begun = fuzzer.inputs, fuzzer.lines
+    while not enough(fuzzer):
+        fuzzer.run(fuzzer.mutate())
+    files = sorted({file for file, _, _ in fuzzer.reached})
+    with capsys.disabled():
+        total = sum(lines_of(Path(file)) for file in files)
+        print(
+            f"\n{fuzzer.inputs} inputs (at first {begun[0]}) reach {fuzzer.lines} lines (at first {begun[1]}) of {total}"
+        )
+        print(f"in {', '.join(Path(file).name for file in files)}; the slowest {fuzzer.slowest_s * 1e3:.0f} ms")
+        print(f"{len(fuzzer.corpus)} reached something new, {len(fuzzer.reached)} pairs of lines in all")
+    assert fuzzer.lines > begun[1] and fuzzer.slowest_s < 5.0
+
+
+@pytest.mark.slow
+def test_5_000_inputs_that_coverage_guides(conversation: list[list], capsys: pytest.CaptureFixture) -> None:
+    fuzz(conversation, capsys, lambda fuzzer: fuzzer.inputs >= 5000)
+
+
+@pytest.mark.soak
+def test_ten_minutes_of_inputs_that_coverage_guides(conversation: list[list], capsys: pytest.CaptureFixture) -> None:
+    end_s = time.monotonic() + 600.0
+    fuzz(conversation, capsys, lambda fuzzer: time.monotonic() > end_s)
 
 
 @pytest.mark.slow

@@ -147,6 +147,7 @@ class Road:
     def get_snapshot(self):
         gone = self.gone_at is not None and self.frame >= self.gone_at
         return SimpleNamespace(
+            frame=self.frame,
             timestamp=SimpleNamespace(elapsed_seconds=self.frame * 0.05),
             find=lambda actor_id: None if gone or actor_id != self.id else self,
         )
@@ -548,8 +549,9 @@ def _other_rig(command):
     return file
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=pytest.mark.slow if seed < 4 else pytest.mark.soak) for seed in range(20)]
+)
 def test_killed_at_5_random_moments_nothing_but_the_open_frame_is_lost(command, seed):
     draw = random.Random(seed)
     plan = ("--episodes", 2, "--towns", "Town01", "--vehicles", 3, "--walkers", 0)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sim_agent.embedded.render.encodings import depth_bgra, instance_bgra, semantic_bgra
+from sim_agent.errors import WorldReplaced
 from sim_agent.rig import Bundle, FrameMatch, FrameMissing, SensorSilent, ticks_between
 from trainer.errors import ConfigError
 
@@ -48,6 +49,22 @@ def test_a_frame_that_a_sensor_passed_over_is_missing_at_once_and_the_next_is_wh
         match.take(1, 30.0)
     assert caught.value.sensor == "camera front (semantic)"
     assert {p.frame for p in match.take(2, 1.0).values()} == {2}
+
+
+def test_a_wait_ends_by_what_is_seen_meanwhile(monkeypatch):
+    monkeypatch.setattr("sim_agent.rig._LOOK_S", 0.01)
+    match = FrameMatch(["a"])
+    looks = []
+
+    def look():
+        looks.append(len(looks))
+        if len(looks) == 3:
+            raise WorldReplaced("another program loaded a town")
+
+    with pytest.raises(WorldReplaced):
+        match.take(1, 300.0, look)
+    match.put("a", picture(1))
+    assert set(match.take(1, 300.0, look)) == {"a"} and looks == [0, 1, 2]
 
 
 @pytest.mark.parametrize(("sent", "words"), [([5, 6], "the last one was 6"), ([], "it never sent one")])

@@ -4,6 +4,7 @@ import pytest
 
 from sim_agent.errors import SimulatorError
 from sim_agent.traffic import TrafficProcess
+from sim_agent.traffic_process import Lost, TrafficWorker
 
 
 def test_same_seed_same_drive(server, jobs):
@@ -42,6 +43,26 @@ def test_a_refused_order_is_one_sentence_and_no_end(server):
         assert process.call("drive", ids=[]) == {}
     finally:
         process.end()
+
+
+@pytest.mark.slow
+def test_a_port_that_another_program_takes_is_passed_over(server, jobs):
+    told = jobs.run("port_taken", server.port)
+    assert told["port"] != told["taken"]
+
+
+def test_ports_that_are_taken_one_after_another_are_one_sentence(monkeypatch):
+    class Client:
+        def get_trafficmanager(self, port):
+            raise RuntimeError("trying to create rpc server for traffic manager; but failed because of bind error.")
+
+    worker = object.__new__(TrafficWorker)
+    monkeypatch.setattr(TrafficWorker, "_free_port", lambda self: 7)
+    worker.port = 7
+    with pytest.raises(
+        Lost, match="^3 ports in turn were free, and taken by other programs before it could take them$"
+    ):
+        worker._start(Client())
 
 
 def test_no_server_is_one_sentence():

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -84,11 +85,42 @@ def test_without_a_run_there_are_no_curves(scored, tmp_path):
     assert "<h2>Training</h2>" not in text
 
 
-def test_names_are_escaped(scored, tmp_path):
+EVIL = "<script>alert('&\"')</script>"
+NAMED = ("iou", "by_town", "by_weather", "sources")
+"""Where the keys are names of a user's: of classes, towns, weathers, data."""
+
+
+def evil(value, named=False):
+    """Every string of a result, keys that are names included, with markup behind it."""
+    if isinstance(value, str):
+        return value + EVIL
+    if isinstance(value, list):
+        return [evil(each) for each in value]
+    if isinstance(value, dict):
+        return {key + EVIL * named: evil(each, key in NAMED) for key, each in value.items()}
+    return value
+
+
+def test_every_name_of_a_user_s_is_escaped(scored, tmp_path):
+    """Classes, towns, weathers, frames, data, folders, presets, versions: from a model or a recording of anybody's."""
     result, info, gallery = scored
-    evil = json.loads(json.dumps(result).replace('"street"', '"<b>street&"'))
-    text = write_report(tmp_path, evil, info, gallery).read_text(encoding="utf-8")
-    assert "<b>street&" not in text and "&lt;b&gt;street&amp;" in text
+    classes = replace(
+        info.classes,
+        name=EVIL,
+        classes=tuple(replace(one, name=one.name + EVIL) for one in info.classes.classes),
+    )
+    named = {"sources": [{"name": EVIL, "frames": EVIL}], "split": EVIL}
+    network = replace(info.network, preset=EVIL)
+    info = replace(info, classes=classes, network=network, data=named, versions={EVIL: EVIL})
+    shown = Gallery(each=3)
+    for frame in (*gallery.worst, *gallery.best):
+        ref = replace(frame.ref, key=frame.ref.key + EVIL, town=f"T{EVIL}", weather=f"W{EVIL}")
+        shown(replace(frame, ref=ref))
+    text = write_report(tmp_path, evil(result), info, shown).read_text(encoding="utf-8")
+    Page(text)
+    assert "<script" not in text and "alert('" not in text
+    for tag in ("h1", "h4", "dd", "td", "title", "text"):
+        assert re.search(f"<{tag}[^>]*>[^<]*&lt;script&gt;", text), tag
 
 
 def test_a_page_where_nothing_was_scored(scored, tmp_path):
