@@ -156,8 +156,8 @@ def print_results(values: Mapping[str, Any]) -> None:
         table.add_row(
             row.name,
             row.case,
-            "-" if row.ours is None else f"{_number(row.ours)} {row.unit}",
-            "" if row.reference is None else f"{_number(row.reference)} {row.against}".strip(),
+            "-" if row.ours is None else f"{number(row.ours)} {row.unit}",
+            "" if row.reference is None else f"{number(row.reference)} {row.against}".strip(),
             "" if row.ratio is None else f"{row.ratio:.3g} x",
             "" if row.share is None else f"{row.share:.0%} {row.ceiling}".strip(),
             "" if row.mark is None else row.mark.text(row.unit),
@@ -168,7 +168,8 @@ def print_results(values: Mapping[str, Any]) -> None:
         console.print(note)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A figure as tables show it."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
