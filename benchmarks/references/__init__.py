@@ -13,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 VARIABLE = "CARLA_UNET_REFERENCES"
-NAMES = ("keras", "smp", "webdataset")
+NAMES = ("keras", "smp", "webdataset", "moderngl")
 WITH_OUR_TORCH = ("smp",)
 """Run on the PyTorch of this project: another build of it would be what is compared, not the network."""
 PINS = "carla-unet-reference.txt"
