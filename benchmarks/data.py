@@ -1,10 +1,12 @@
-"""Reading training pictures: the packed cache against a folder of PNG files and Pillow; packing; opening recordings.
+"""Reading training pictures: the packed cache against PNG files and Pillow, WebDataset and Ray Data; packing; opening.
 
     python -m benchmarks.data [--pictures 300] [--frames 1000000] [--json FILE]
 
 Pictures are 640x360, drawn on the spot, trained on at 128x96; one thread, CPU time, both sides to batches of torch tensors.
-The reference is the loop of most projects: open, convert, resize and stack, each time a picture is asked for. The large
-recording is made of hard links to one shard: what is opened is as many headers as in a real one, without its 100 GB.
+The reference is the loop of most projects: open, convert, resize and stack, each time a picture is asked for. Ray Data
+does the same of the same files, and all its processes count; WebDataset, from an environment of its own (see
+benchmarks/references), reads the recording itself, which is in its layout. The large recording is made of hard links to one
+shard: what is opened is as many headers as in a real one, without its 100 GB.
 """
 
 from __future__ import annotations
@@ -12,17 +14,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks import ceiling, rows
+from benchmarks import ceiling, references, rows
+from benchmarks.child import Child
 from benchmarks.rows import Mark, Row
 from trainer.dataset.drawn import draw_recording
 from trainer.dataset.packed import Packed, pack
@@ -39,6 +44,8 @@ DRAWN = 60
 """Pictures that are drawn; drawing takes longer than reading, so the rest are the same ones shifted sideways."""
 EPOCHS = 40
 """Of the packed cache in one call: one epoch of it is over in milliseconds."""
+TIMES_PACKED = 5
+"""A cache of so many times the pictures drawn: in a real one, of thousands, what it costs to begin it is lost."""
 ROUNDS = 5
 FRAMES_PER_SHARD = 1000
 
@@ -90,9 +97,24 @@ def read_png(folder: Path, order: np.ndarray) -> float:
 
 def packing(source: Source, folder: Path) -> float:
     """CPU seconds a pair of packing a source in one process."""
-    pairs: list[tuple[Source, FrameRef]] = [(source, ref) for ref in source.frames]
-    place = Path(tempfile.mkdtemp(dir=folder))
-    return rows.cpu_s(lambda: pack(pairs, SIZE, load_class_list("street17"), place, processes=1)) / len(pairs)
+    pairs: list[tuple[Source, FrameRef]] = [(source, ref) for ref in source.frames] * TIMES_PACKED
+    place, classes = Path(tempfile.mkdtemp(dir=folder)), load_class_list("street17")
+    try:
+        return rows.cpu_s(lambda: pack(pairs, SIZE, classes, place, processes=1)) / len(pairs)
+    finally:
+        shutil.rmtree(place)
+
+
+def references_of(folder: Path, recording: Source) -> dict[str, Child]:
+    """The processes of the references that are here; they are started by it."""
+    height, width = SIZE
+    numbers = [str(BATCH), str(height), str(width)]
+    ray_data = [sys.executable, "-m", "benchmarks.ray_pictures", str(folder / "png"), *numbers]
+    found = {"Ray Data": Child("Ray Data", ray_data)}
+    if python := references.find("webdataset"):
+        command = [python, "-m", "benchmarks.references.webdataset_pictures", str(recording.path), "front", *numbers]
+        found["WebDataset"] = Child("WebDataset", command)
+    return found
 
 
 def read_and_pack(count: int, folder: Path, copy_gb_s: float) -> list[Row]:
@@ -104,24 +126,29 @@ def read_and_pack(count: int, folder: Path, copy_gb_s: float) -> list[Row]:
     packed = pack(pairs, SIZE, load_class_list("street17"), folder / "cache", processes=1)
     rng = np.random.default_rng(0)
     orders = [rng.permutation(count) for _ in range(EPOCHS)]
-    took_s = rows.take_turns(
-        {
+    with ExitStack() as stack:
+        others = {name: stack.enter_context(child) for name, child in references_of(folder, recording).items()}
+        ours = {
             "packed": lambda: read_packed(packed, orders),
             "png": lambda: read_png(folder / "png", orders[0]),
             "packing": lambda: packing(recording, folder),
-        },
-        ROUNDS,
-    )
+        }
+        took_s = rows.take_turns(ours | {name: child.cpu_s for name, child in others.items()}, ROUNDS)
     rate = {name: 1.0 / seconds for name, seconds in took_s.items()}
     # A gathered picture is read once and written once.
     share = rate["packed"] * 2 * SIZE[0] * SIZE[1] * 4 / 1e9 / copy_gb_s
     case = f"packed cache, {count} pictures at {SIZE[1]}x{SIZE[0]}"
     against = (rate["png"], "PNG + Pillow")
     seen = {"share": share, "ceiling": "memory copy"}
+    absent = []
+    if "WebDataset" not in others:
+        absent = [Row("data", f"{case}, WebDataset", None, "pictures/s", note=references.absent("webdataset"))]
     cached = "over 100 % of the copy where the pictures fit into the processor's cache"
     return [
         Row("data", case, rate["packed"], "pictures/s", *against, Mark(50), note=cached, **seen),
         Row("data", case, rate["packed"], "pictures/s", mark=Mark(100_000, of="ours"), **seen),
+        *(Row("data", f"{case}, {name}", rate["packed"], "pictures/s", rate[name], name) for name in others),
+        *absent,
         Row("data", "packing a recording of 640x360", rate["packing"], "pairs/s", *against, Mark(300, of="ours")),
     ]
 

@@ -5,6 +5,7 @@
 Without a camera among 10 and 20 vehicles; among 20 with RGB and semantic at 640x360, with and without depth, and at 256x144.
 The reference is real time at 20 ticks a second of simulated time: a ratio of 1 is as fast as the clock. Also how long the
 command takes until clients may connect, and the server's memory; the loopback, through which every picture goes, beside it.
+Last the renderer alone against OpenGL on the processor (see benchmarks/pictures.py).
 """
 
 import argparse
@@ -18,10 +19,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import ceiling, rows
+from benchmarks import ceiling, pictures, rows
 from benchmarks.rows import Mark, Row
 
 STEP_S = 0.05
+PICTURE_ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,8 @@ def measure(arguments: argparse.Namespace) -> rows.Measured:
     found.append(Row("sim", "ready after a start, warm", warm_s, "s", first_s, "first start"))
     if memory is not None:
         found.append(Row("sim", "memory of the server at most", int(memory.split()[0]) / 1024, "MB"))
+    with tempfile.TemporaryDirectory() as name:
+        found += pictures.measure(Path(name), PICTURE_ROUNDS, arguments.quality)
     return found, {"loopback_mb_s": loopback}
 
 

@@ -1,18 +1,18 @@
-"""One training step: pictures a CPU second of ours against a plain PyTorch loop of the same network.
+"""One training step: pictures a CPU second of ours against Keras, segmentation-models-pytorch and a plain PyTorch loop.
 
     python -m benchmarks.train_step [--rounds 5] [--json FILE]
 
+Keras has the same network as `coursera`, layer by layer; segmentation-models-pytorch's Unet(resnet18) is another one than
+`live`, what one would train with it. Both come from environments of their own (see benchmarks/references).
 Each variant is a process of its own at one thread, with the allocator settings that it has in use, and they take turns
 step by step. Ours is what a worker of `train` computes: channels_last, bf16 where the hardware has it, our loss, clipping
-and averaged weights as the configuration says. The plain loop is NCHW, fp32, PyTorch's cross-entropy and Adam. Both
-start from uint8 pictures and labels; neither augments.
+and averaged weights as the configuration says. The plain loop is NCHW, fp32, PyTorch's cross-entropy and Adam. These two
+start from uint8 pictures and labels, the references from floats; none augments.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -24,7 +24,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks import ceiling, rows
+from benchmarks import ceiling, references, rows
+from benchmarks.child import Child, answer
 from benchmarks.infer import convolution_gflop
 from benchmarks.rows import Mark, Row
 from benchmarks.train_job import MALLOC
@@ -38,14 +39,22 @@ from trainer.unet import UNet, load_preset
 
 @dataclass(frozen=True)
 class Case:
-    """A network with its configuration, at a size (height, width) and batch; the mark of ours, and why."""
+    """A network with its configuration, at a size (height, width) and batch.
+
+    reference: its environment; module: what runs in it; against: its name in rows. reference_mark: ours to it; own_mark:
+    ours by itself.
+    """
 
     network: str
     config: str
     classes: int
     size: tuple[int, int]
     batch: int
-    mark: Mark | None
+    reference: str
+    module: str
+    against: str
+    reference_mark: Mark | None = None
+    own_mark: Mark | None = None
 
     @property
     def name(self) -> str:
@@ -54,11 +63,11 @@ class Case:
 
 
 CASES = (
-    # 1.9 x is asked for against Keras, which is as fast as the plain loop (0.96 to 1.00 measured).
-    Case("coursera", "coursera", 23, (96, 128), 32, Mark(1.9)),
-    Case("live", "train", 17, (256, 512), 4, Mark(0.8, of="share")),
+    Case("coursera", "coursera", 23, (96, 128), 32, "keras", "keras_unet", "Keras", reference_mark=Mark(1.9)),
+    Case("live", "train", 17, (256, 512), 4, "smp", "smp_unet", "smp resnet18", own_mark=Mark(0.8, of="share")),
 )
-VARIANTS = ("ours", "plain")
+SAME_NETWORK = "keras"
+"""The reference that must have as many parameters as ours."""
 
 
 def batch_of(case: Case) -> tuple[torch.Tensor, torch.Tensor]:
@@ -111,38 +120,43 @@ def plain(case: Case) -> Callable[[], None]:
     return step
 
 
-class Worker:
-    """A process that does one step of a variant for each line it is sent, and answers with its CPU seconds."""
-
-    def __init__(self, case: int, variant: str):
-        more = MALLOC if variant == "ours" else {}
-        command = [sys.executable, "-m", "benchmarks.train_step", "--work", str(case), variant]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | more
-        )
-
-    def step_s(self) -> float:
-        """CPU seconds of one more step."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write("step\n")
-        self._process.stdin.flush()
-        return float(self._process.stdout.readline())
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        # The end of its input ends it.
-        self._process.communicate()
-
-
 def work(case: Case, variant: str) -> None:
-    """What that process runs."""
+    """What the process of a variant runs."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     step = {"ours": ours, "plain": plain}[variant](case)
-    for _ in sys.stdin:
-        print(rows.cpu_s(step), flush=True)
+
+    def call() -> int:
+        step()
+        return case.batch
+
+    answer(call)
+
+
+def children(number: int) -> dict[str, Child]:
+    """The processes of a case that can be started here; they are started by it."""
+    case = CASES[number]
+    ourselves = [sys.executable, "-m", "benchmarks.train_step", "--work", str(number)]
+    found = {"ours": Child("ours", [*ourselves, "ours"], MALLOC), "plain": Child("plain", [*ourselves, "plain"])}
+    if python := references.find(case.reference):
+        numbers = map(str, (case.batch, *case.size, case.classes))
+        command = [python, "-m", f"benchmarks.references.{case.module}", *numbers]
+        found[case.reference] = Child(case.against, command)
+    return found
+
+
+def case_rows(case: Case, took_s: dict[str, float], walls_s: dict[str, float], seen: dict[str, Any]) -> list[Row]:
+    """Rows of a case from the CPU seconds a picture of its variants. seen: share and ceiling of ours."""
+    rates = {variant: 1.0 / seconds for variant, seconds in took_s.items()}
+    note = ", ".join(f"{v} {1000 * s:.1f} ms a picture (wall {1000 * walls_s[v]:.1f})" for v, s in took_s.items())
+    unit = "pictures/CPU s"
+    found = [
+        Row("train-step", case.name, rates["ours"], unit, rates["plain"], "plain torch fp32", case.own_mark, **seen)
+    ]
+    there = case.reference in rates
+    rate, why = (rates["ours"], note) if there else (None, references.absent(case.reference))
+    against = (rates.get(case.reference), case.against, case.reference_mark)
+    return [*found, Row("train-step", f"{case.name}, {case.against}", rate, unit, *against, note=why)]
 
 
 def measure(arguments: argparse.Namespace) -> rows.Measured:
@@ -151,21 +165,19 @@ def measure(arguments: argparse.Namespace) -> rows.Measured:
     found = []
     for number, case in enumerate(CASES):
         rows.say(case.name)
+        net = UNet(load_preset(case.network, classes=case.classes))
         with ExitStack() as stack:
-            workers = {variant: stack.enter_context(Worker(number, variant)) for variant in VARIANTS}
-            took_s = rows.take_turns({v: worker.step_s for v, worker in workers.items()}, arguments.rounds)
+            running = {name: stack.enter_context(child) for name, child in children(number).items()}
+            took_s = rows.take_turns({name: child.cpu_s for name, child in running.items()}, arguments.rounds)
+        if SAME_NETWORK in running:
+            theirs, ours_has = running[SAME_NETWORK].told[0]["parameters"], sum(p.numel() for p in net.parameters())
+            if theirs != ours_has:
+                raise SystemExit(f"{SAME_NETWORK} has {theirs} parameters and ours {ours_has}: not one network")
         # Backwards a convolution is computed twice, for its input and for its weights.
-        gflop = 3 * case.batch * convolution_gflop(UNet(load_preset(case.network, classes=case.classes)), case.size)
-        figures: dict[str, Any] = {
-            "share": gflop / took_s["ours"] / ceilings[f"conv_{kind}_gflops"],
-            "ceiling": kind,
-            "note": ", ".join(f"{v} {1000 * s / case.batch:.1f} CPU ms a picture" for v, s in took_s.items()),
-        }
-        rates = {variant: case.batch / seconds for variant, seconds in took_s.items()}
-        ours_and_plain = (rates["ours"], "pictures/CPU s", rates["plain"], "plain torch fp32")
-        found.append(Row("train-step", case.name, *ours_and_plain, case.mark, **figures))
-    note = "Keras is not installed with this project; the plain loop, 0.96 x as fast where both ran, stands for it"
-    return [*found, Row("train-step", "coursera with Keras", None, "pictures/CPU s", note=note)], ceilings
+        gflop = 3 * convolution_gflop(net, case.size)
+        seen = {"share": gflop / took_s["ours"] / ceilings[f"conv_{kind}_gflops"], "ceiling": kind}
+        found += case_rows(case, took_s, {name: child.wall_s() for name, child in running.items()}, seen)
+    return found, ceilings
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "live": "benchmarks.live",
     "record": "benchmarks.record",
     "sim": "benchmarks.sim",
+    "scale": "benchmarks.scale",
 }
 """Name -> module. Each is a program too: `python -m benchmarks.infer --help` shows what can be set."""
 
@@ -38,7 +39,7 @@ class BenchArguments:
     """Measure this machine: each benchmark against a named reference in one run, with the mark that it must reach."""
 
     name: tyro.conf.Positional[str]
-    """train-step, train-job, data, infer, live, record, sim, or all (half an hour); gap has arguments of its own:
+    """train-step, train-job, data, infer, live, record, sim, scale, or all (an hour); gap has arguments of its own:
     `bench gap --help`."""
     json: Path | None = None
     """Write hardware, ceilings and all rows to this file too."""

@@ -91,8 +91,12 @@ class LabelTable:
 
     def check(self, tags: np.ndarray, where: str) -> None:
         """Raise DataError, with every unknown id and its pixel count, unless all of `tags` (H, W) uint8 are known."""
+        ids = self.ids
+        # Ids without a gap, as all of CARLA's tables have them: the greatest tells, in a tenth of the time.
+        if len(ids) == ids[-1] + 1 and (tags.size == 0 or tags.max() <= ids[-1]):
+            return
         # Bytes that stay when the known ones are taken out: a sixth of a histogram's time, for every frame that is read.
-        unknown = tags.tobytes().translate(None, delete=bytes(self.ids))
+        unknown = tags.tobytes().translate(None, delete=bytes(ids))
         if unknown:
             counts = np.bincount(np.frombuffer(unknown, np.uint8), minlength=256)
             bad = np.flatnonzero(counts)

@@ -86,6 +86,14 @@ def test_unknown_ids_are_named_with_their_pixels():
     )
 
 
+def test_an_unknown_id_in_a_gap_of_the_table_is_found():
+    table = LabelTable("gap", tuple(Tag(i, f"t{i}", (i, i, i)) for i in (0, 1, 3)))
+    table.check(np.array([[0, 1, 3]], np.uint8), "a/b.png")
+    table.check(np.zeros((0, 5), np.uint8), "a/b.png")
+    with pytest.raises(DataError, match=r"unknown tag id 2 \(1 pixels\)"):
+        table.check(np.array([[0, 2, 3]], np.uint8), "a/b.png")
+
+
 def test_a_list_that_maps_nothing_is_refused():
     nothing = ClassList("mine", (LabelClass("dragon", (1, 2, 3), ("Dragon",)),))
     with pytest.raises(LabelError, match="maps none of the tags"):

@@ -176,6 +176,12 @@ def decode_16bit(data: bytes, where: str) -> np.ndarray:
 
 def picture_size(data: bytes, where: str) -> tuple[int, int]:
     """(height, width) in pixels from the header alone."""
+    if data.startswith(_JPEG):
+        try:
+            height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=True)
+            return height, width
+        except ValueError:
+            pass  # as in decode_rgb
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
             return picture.height, picture.width
