@@ -230,8 +230,13 @@ def cpu_s(call: Callable[[], object]) -> float:
     return time.process_time() - started_s
 
 
-def tree_cpu_s() -> float:
-    """CPU seconds of this process and of all below it, those that have ended included; Linux only."""
+def own_ray() -> dict[str, str]:
+    """The environment of a command that is to start a Ray of its own: not somebody else's is to be measured."""
+    return {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+
+
+def tree_cpu_s(root: int | None = None) -> float:
+    """CPU seconds of a process (this one) and of all below it, those that have ended included; Linux only."""
     ticks: dict[int, int] = {}
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
@@ -243,7 +248,7 @@ def tree_cpu_s() -> float:
         if fields:
             children.setdefault(int(fields[1]), []).append(int(folder.name))
             ticks[int(folder.name)] = sum(map(int, fields[11:15]))
-    below, waiting = 0, [os.getpid()]
+    below, waiting = 0, [root or os.getpid()]
     while waiting:
         process = waiting.pop()
         below += ticks.get(process, 0)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.scale [--frames 200] [--steps 40] [--rounds 1] [--json FILE]
 
-Recorders: `record` with one simulator, then two. Each is run at two lengths, and only what the longer one has more counts,
-so that starts and ends are out of it. The model: N recorders give N times the frames of one, until all cores compute, and
+Recorders: `record` with one simulator, then two, timed by how the recording grows on disk, so that starts and ends are out
+of it. The model: N recorders give N times the frames of one, until all cores compute, and
 one process writes them all,
 
     frames/s(N) = min(N / t, C / c, 1 / w)      t: seconds of a frame at one recorder; c: its CPU seconds;
@@ -19,15 +19,17 @@ with L measured here, of an all-reduce of so many bytes between two processes. W
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks import rows
 from benchmarks.rows import ROOT, Row
@@ -37,8 +39,10 @@ MEASURED = (1, 2)
 MODELLED = (4, 8, 16)
 LINKS_GB_S = {"10 Gbit/s": 1.2, "1 Gbit/s": 0.12}
 MODEL_ONLY = "modelled, not measured"
-SHORT = 0.25
-"""Of the longer run's frames the shorter one has."""
+BEGUN = 0.25
+"""Share of a recording's bytes after which all recorders are at work."""
+LOOK_S = 0.5
+"""How often is looked how far it is; each look takes some milliseconds."""
 WRITTEN = 200
 """Frames whose writing is timed."""
 PLAN = """
@@ -107,32 +111,46 @@ class WorkerModel:
         return self.step_s / workers + 2 * (workers - 1) / workers * self.gradient_bytes / self.link_bytes_s
 
 
+class Sample(NamedTuple):
+    """A recording while it grows: bytes on disk, the clock, and CPU seconds of what records it (without Ray's)."""
+
+    size: int
+    at_s: float
+    cpu_s: float
+
+
 def record(folder: Path, recorders: int, frames: int, size: str, quality: str) -> tuple[float, float]:
-    """(wall, CPU) seconds of a recording of so many frames by each recorder. CPU: without what Ray starts."""
+    """(wall, CPU) seconds of a frame of a recording of so many frames by each recorder, without starts and ends."""
     width, height = map(int, size.split("x"))
     place = Path(tempfile.mkdtemp(dir=folder))
-    plan = place / "plan.yaml"
+    plan, out = place / "plan.yaml", place / "out"
     plan.write_text(PLAN.format(recorders=recorders, frames=frames, width=width, height=height))
-    command = [sys.executable, str(ROOT / "launch.py"), "record", "--config", str(plan), "--out", str(place / "out")]
+    command = [sys.executable, str(ROOT / "launch.py"), "record", "--config", str(plan), "--out", str(out)]
     command += ["--simulators", str(recorders), "--quality", quality, "--json", str(place / "told.json")]
-    before, started_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    wall_s, after = time.perf_counter() - started_s, resource.getrusage(resource.RUSAGE_CHILDREN)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=rows.own_ray())
+    samples, code = [], None
+    while code is None:
+        total = sum(shard.stat().st_size for shard in out.glob("episodes/*/*.tar"))
+        samples.append(Sample(total, time.perf_counter(), rows.tree_cpu_s(process.pid)))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(LOOK_S)
+    if code:
+        raise SystemExit(f"`record` with {recorders} simulators failed; the reason stands above")
     told = json.loads((place / "told.json").read_text())
     if told["frames"] != recorders * frames:
         raise SystemExit(f"{recorders} recorders gave {told['frames']} frames of {recorders * frames}")
-    return wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return frame_s(samples, recorders * frames)
 
 
-def frame_s(folder: Path, recorders: int, arguments: argparse.Namespace) -> tuple[float, float]:
-    """(wall, CPU) seconds of a frame at so many recorders, without starts and ends."""
-    short = max(1, int(SHORT * arguments.frames))
-    less, more = (record(folder, recorders, n, arguments.size, arguments.quality) for n in (short, arguments.frames))
-    frames = recorders * (arguments.frames - short)
-    wall_s, cpu_s = (more[k] - less[k] for k in (0, 1))
-    if wall_s <= 0.0 or cpu_s <= 0.0:
-        raise SystemExit("a longer recording took no longer; the machine is too busy, or --frames too small")
-    return wall_s / frames, cpu_s / frames
+def frame_s(samples: Sequence[Sample], frames: int) -> tuple[float, float]:
+    """(wall, CPU) seconds of a frame between BEGUN of a recording and its last byte."""
+    final = samples[-1].size
+    first = next(sample for sample in samples if sample.size >= BEGUN * final)
+    last = next(sample for sample in samples if sample.size == final)
+    if final == 0 or first.size == last.size:
+        raise SystemExit(f"a recording of {frames} frames is over too soon to be timed; --frames must be more")
+    between = frames * (last.size - first.size) / final
+    return (last.at_s - first.at_s) / between, (last.cpu_s - first.cpu_s) / between
 
 
 def write_s(folder: Path, size: str) -> float:
@@ -200,12 +218,10 @@ def worker_rows(model: WorkerModel, batch: int, measured: dict[int, float]) -> l
 
 
 def recorders(arguments: argparse.Namespace, folder: Path) -> list[Row]:
-    # What a first start compiles is kept for the others.
-    record(folder, 1, 1, arguments.size, arguments.quality)
     took: dict[int, list[tuple[float, float]]] = {count: [] for count in MEASURED}
     for number in range(arguments.rounds):
         for count in MEASURED:
-            took[count].append(frame_s(folder, count, arguments))
+            took[count].append(record(folder, count, arguments.frames, arguments.size, arguments.quality))
             rows.say(f"{count} recorders, round {number + 1}: {1.0 / took[count][-1][0]:.1f} frames/s")
     wall_s = {count: statistics.median(wall for wall, _ in times) for count, times in took.items()}
     cpu_s = statistics.median(cpu for _, cpu in took[1])
@@ -246,7 +262,7 @@ def measure(arguments: argparse.Namespace) -> rows.Measured:
 
 def main() -> None:
     parser = rows.arguments_of(__doc__)
-    parser.add_argument("--frames", type=int, default=200, help="of each recorder, in the longer recording")
+    parser.add_argument("--frames", type=int, default=200, help="of each recorder")
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--quality", default="medium", choices=("low", "medium", "high"))
     parser.add_argument("--steps", type=int, default=40, help="optimizer steps of each training run")

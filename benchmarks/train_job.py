@@ -47,9 +47,7 @@ def ours(data: Path, storage: Path, name: str, workers: int, steps: int, *more: 
         "checkpoint_s=600",
         *more,
     ]
-    # A Ray of its own: one that somebody else runs on this machine is not what is measured.
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=rows.own_ray())
     lines = [json.loads(line) for line in (storage / name / "metrics.jsonl").read_text().splitlines()]
     rates = [line["pictures_per_s"] for line in lines if line["kind"] == "train"]
     summary = json.loads((storage / name / "summary.json").read_text())

@@ -2,11 +2,12 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from benchmarks import scale
-from benchmarks.scale import RecorderModel, WorkerModel, recorder_rows, worker_rows
+from benchmarks.scale import RecorderModel, Sample, WorkerModel, recorder_rows, worker_rows
 from trainer.config import load_yaml
 
 RECORDERS = RecorderModel(frame_s=0.05, cpu_s=0.075, write_s=0.001)
@@ -48,44 +49,58 @@ def test_rows_hold_the_model_against_what_was_measured():
     assert fast.ours > slow.ours > one.ours
 
 
-@pytest.fixture
-def recorded(monkeypatch):
-    """What `record` was asked for; it gives `frames` of each plan's frames."""
-    asked = []
+class Recording:
+    """A `record` that writes what its plan asks for, less some frames, or fails."""
 
-    def run(command, **_):
-        if "record" in command:
-            plan = load_yaml(scale.Path(command[command.index("--config") + 1]))
-            told = {"frames": plan["episodes"] * plan["frames"] - len(recorded_less)}
-            scale.Path(command[command.index("--json") + 1]).write_text(json.dumps(told))
-            asked.append((plan, command[command.index("--simulators") + 1]))
-        return subprocess.CompletedProcess(command, 0)
+    pid = 0
 
-    recorded_less = []
-    monkeypatch.setattr(scale.subprocess, "run", run)
-    return asked, recorded_less
+    def __init__(self, asked, less=0, code=0):
+        self._asked, self._less, self._code = asked, less, code
+
+    def __call__(self, command, **_):
+        plan = load_yaml(Path(command[command.index("--config") + 1]))
+        self._asked.append((plan, command[command.index("--simulators") + 1]))
+        told = {"frames": plan["episodes"] * plan["frames"] - self._less}
+        Path(command[command.index("--json") + 1]).write_text(json.dumps(told))
+        self._shard = Path(command[command.index("--out") + 1]) / "episodes" / "e" / "shard-00000.tar"
+        self._shard.parent.mkdir(parents=True)
+        self._bytes = 0
+        return self
+
+    def wait(self, timeout):
+        self._bytes += 100
+        self._shard.write_bytes(bytes(min(self._bytes, 400)))
+        if self._bytes <= 500:
+            raise subprocess.TimeoutExpired("record", timeout)
+        return self._code
 
 
-def test_every_recorder_has_an_episode_of_its_own(recorded, tmp_path):
+def test_every_recorder_has_an_episode_of_its_own(tmp_path, monkeypatch):
     from sim_agent.record_config import load_record_config
 
-    asked, less = recorded
+    asked = []
+    monkeypatch.setattr(scale.subprocess, "Popen", Recording(asked))
     wall_s, cpu_s = scale.record(tmp_path, 2, 30, "320x180", "low")
     plan, simulators = asked[0]
-    assert (plan["episodes"], plan["frames"], simulators) == (2, 30, "2") and wall_s >= 0.0 and cpu_s >= 0.0
+    assert (plan["episodes"], plan["frames"], simulators) == (2, 30, "2") and wall_s > 0.0 and cpu_s >= 0.0
     assert load_record_config(**plan).cameras[0].width == 320
-    less.append(1)
-    with pytest.raises(SystemExit, match="2 recorders gave 59 frames of 60"):
+
+
+@pytest.mark.parametrize(
+    ("less", "code", "words"), [(1, 0, "2 recorders gave 59 frames of 60"), (0, 1, "`record` with 2 simulators failed")]
+)
+def test_a_recording_that_is_not_whole_is_no_measurement(less, code, words, tmp_path, monkeypatch):
+    monkeypatch.setattr(scale.subprocess, "Popen", Recording([], less, code))
+    with pytest.raises(SystemExit, match=words):
         scale.record(tmp_path, 2, 30, "320x180", "low")
 
 
-def test_only_what_the_longer_recording_has_more_counts(tmp_path, monkeypatch):
-    arguments = scale.argparse.Namespace(frames=40, size="320x180", quality="low")
-    monkeypatch.setattr(
-        scale, "record", lambda folder, recorders, frames, *_: (30.0 + 0.1 * frames, 9.0 + 0.2 * frames)
-    )
-    assert scale.frame_s(tmp_path, 1, arguments) == pytest.approx((0.1, 0.2))
-    assert scale.frame_s(tmp_path, 2, arguments) == pytest.approx((0.05, 0.1))
-    monkeypatch.setattr(scale, "record", lambda *_: (30.0, 9.0))
-    with pytest.raises(SystemExit, match="took no longer; the machine is too busy"):
-        scale.frame_s(tmp_path, 1, arguments)
+def test_only_the_time_in_which_it_grows_counts():
+    sizes = [0, 0, 10, 30, 60, 100, 100, 100]
+    samples = [Sample(size, 100.0 + k, 7.0 + 2 * k) for k, size in enumerate(sizes)]
+    # From 30 to 100 bytes of 100: 70 % of the frames in 2 s.
+    assert scale.frame_s(samples, 40) == pytest.approx((2 / 28, 4 / 28))
+    with pytest.raises(SystemExit, match="is over too soon to be timed"):
+        scale.frame_s([samples[0], samples[-1]], 40)
+    with pytest.raises(SystemExit, match="is over too soon to be timed"):
+        scale.frame_s(samples[:2], 40)
