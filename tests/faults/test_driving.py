@@ -69,6 +69,8 @@ def test_a_slow_engine_holds_no_steering_up_and_no_end(simulator, jobs, model):
     told = job.told[-1]
     assert "error" not in told, told
     assert told["was_computing"], "the end came in mid-frame"
-    assert told["engine_ms"]["p50"] > 400.0 and told["age_ms"] > 400.0 and told["dropped"] > told["masks"]
-    assert told["steer_ms"]["p95"] < 200.0 and statistics.median(told["key_ms"]) < 200.0, "no mask was waited for"
+    engine_ms = told["engine_ms"]["p50"]
+    assert engine_ms > 400.0 and told["age_ms"] > 400.0 and told["dropped"] > told["masks"]
+    # Whoever waited for masks would take as long as they do.
+    assert told["steer_ms"]["p50"] < engine_ms / 2.0 and statistics.median(told["key_ms"]) < engine_ms / 2.0
     assert left(jobs, simulator) == (False, [])
