@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from sim_agent.connect import State, probe
-from sim_agent.errors import SimulatorError
+from sim_agent.errors import SimulatorError, SimulatorGone
 from sim_agent.server_process import start_module
 
 if TYPE_CHECKING:
@@ -176,7 +176,11 @@ class Traffic:
         return self._process
 
     def _replace(self, lost: ProcessLost) -> None:
-        """A new process goes on where the old one was lost, unless the simulator itself is gone."""
+        """A new process goes on where the old one was lost, unless the simulator itself is gone.
+
+        Raises SimulatorGone: it is, or the new one is lost before it has done a step. Seen once, with two simulators:
+        another simulator and other traffic went on.
+        """
         assert self._process is not None
         self._process.end()
         self._process = None
@@ -185,15 +189,18 @@ class Traffic:
         if probe(at.host, at.port).state is not State.READY:
             raise session.failed("answer the Traffic Manager", TimeoutError("time-out"), PATIENCE_S) from None
         if self._replaced:
-            raise SimulatorError(f"the Traffic Manager is lost again and again: {lost}.")
+            raise _lost_again(lost)
         self._replaced = True
         session.say(f"the Traffic Manager was lost ({lost}); a new one takes over {len(self._driven)} vehicles")
         process = self._running()
-        for order in self._tuned:
-            process.call("tune", **order)
-        process.call("drive", ids=self._driven)
-        if self._controllers:
-            process.call("walk", controllers=list(self._controllers.items()), seed=self._seed)
+        try:
+            for order in self._tuned:
+                process.call("tune", **order)
+            process.call("drive", ids=self._driven)
+            if self._controllers:
+                process.call("walk", controllers=list(self._controllers.items()), seed=self._seed)
+        except ProcessLost as again:
+            raise _lost_again(again) from None
 
     def _spawn_vehicles(self, count: int, draw: random.Random) -> list[int]:
         world = self._session.world
@@ -241,6 +248,10 @@ class Traffic:
     def _apply(self, batch: list[Any]) -> list[int]:
         """Ids of what was spawned, 0 where it was not."""
         return [0 if answer.error else int(answer.actor_id) for answer in self._session.apply(batch)]
+
+
+def _lost_again(lost: ProcessLost) -> SimulatorGone:
+    return SimulatorGone(f"the Traffic Manager is lost again and again: {lost}.")
 
 
 class ProcessLost(Exception):

@@ -2,8 +2,10 @@
 
 import pytest
 
-from sim_agent.errors import SimulatorError
-from sim_agent.traffic import TrafficProcess
+from sim_agent import traffic
+from sim_agent.connect import State
+from sim_agent.errors import SimulatorError, SimulatorGone
+from sim_agent.traffic import ProcessLost, Traffic, TrafficProcess
 from sim_agent.traffic_process import Lost, TrafficWorker
 
 
@@ -26,6 +28,47 @@ def test_a_lost_traffic_manager_is_replaced(server, jobs):
     # in the 5 s after it
     assert sum(metres > 10.0 for metres in told["drove_m"]) >= 5
     assert sum(metres > 2.5 for metres in told["walked_m"]) >= 4
+
+
+@pytest.mark.parametrize("when", ["at the next step", "as it takes over"])
+def test_a_traffic_manager_that_is_lost_twice_asks_for_another_simulator(monkeypatch, when):
+    """A recorder starts another embedded simulator for it, as for one that died; a server's user reads a sentence."""
+    said = []
+
+    class Dead:
+        owes = True
+
+        def __init__(self, *_):
+            pass
+
+        def call(self, what, **_):
+            if when == "as it takes over":
+                raise ProcessLost("no answer within 60 s")
+
+        def settle(self):
+            raise ProcessLost("it did not finish frame 52 within 10 s")
+
+        def end(self):
+            pass
+
+    class At:
+        host, port = "127.0.0.1", 1
+
+    class Session:
+        simulator, synchronous, passive = At, True, False
+        say = staticmethod(said.append)
+
+    class Ready:
+        state = State.READY
+
+    monkeypatch.setattr(traffic, "TrafficProcess", Dead)
+    monkeypatch.setattr(traffic, "probe", lambda *_: Ready)
+    mine = Traffic(Session)
+    mine._process = Dead()
+    with pytest.raises(SimulatorGone, match="lost again and again"):
+        for _ in range(2):
+            mine.wait()
+    assert len(said) == 1
 
 
 def test_traffic_by_the_clock(server, jobs):
