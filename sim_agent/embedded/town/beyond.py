@@ -12,7 +12,7 @@ from sim_agent.embedded.town.blocks import Ground
 from sim_agent.embedded.town.geometry import Array
 from sim_agent.embedded.town.plants import GREENS, leaf_sprays
 from sim_agent.embedded.town.scenery import Scenery
-from sim_agent.embedded.town.shapes import boxes
+from sim_agent.embedded.town.shapes import boxes, grid_triangles
 
 _STEP_M = 24.0
 """Longest side of a triangle far away."""
@@ -56,9 +56,7 @@ def _wood(rng: np.random.Generator, radius: float, height: float, green: tuple[f
     r = 0.85 * radius * wide[:, None] * lump
     z = 0.85 * height * level[:, None] * (0.6 + 0.4 * lump)
     points = np.stack([r * np.cos(phi), r * np.sin(phi), z], -1)
-    k, ring = np.meshgrid(np.arange(sides), np.arange(rings))
-    a = (ring * (sides + 1) + k).ravel()
-    triangles = np.stack([a, a + 1, a + sides + 2, a, a + sides + 2, a + sides + 1], -1).reshape(-1, 3)
+    triangles = grid_triangles(rings + 1, sides + 1)
     shade = np.clip(rng.uniform(0.4, 0.75, (points.size // 3, 1)) * np.asarray(green), 0.0, 1.0)
     uvs = np.stack([np.broadcast_to(phi * radius, r.shape), z], -1)
     builder.add(points.reshape(-1, 3), triangles, Tag.VEGETATION, Material.LEAF, shade, uvs=uvs.reshape(-1, 2))
@@ -83,9 +81,7 @@ def _hills(scenery: Scenery, centre: Array, far_m: float, shore: bool, rng: np.r
         rough = 1.0 + 0.25 * rng.normal(size=fall.shape)
         z = float(rng.uniform(28.0, 60.0)) * (fall * fall * (3.0 - 2.0 * fall)) * rough - 0.3
         size = 2 * half + 1
-        i, j = np.meshgrid(np.arange(size - 1), np.arange(size - 1))
-        a = (j * size + i).ravel()
-        triangles = np.stack([a, a + 1, a + size + 1, a, a + size + 1, a + size], -1).reshape(-1, 3)
+        triangles = grid_triangles(size, size)
         pose = Pose(float(x), float(y), 0.0)
         scenery.open("Hill", Tag.TERRAIN, pose)
         points = np.stack([gx + x, gy + y, z], -1).reshape(-1, 3)

@@ -14,6 +14,8 @@ from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.scene import Box, Mesh, StaticObject, Tag
 from sim_agent.embedded.town.geometry import Array
 from sim_agent.embedded.town.model import Slopes, Town
+from sim_agent.embedded.town.scenery import freeze
+from sim_agent.embedded.town.shapes import grid_triangles
 
 CELL_M = 12.0
 """The land is level in each direction within half of such a square: whatever lies over another surface on the plane does so
@@ -255,11 +257,7 @@ def _lifted(mesh: Mesh, objects: tuple[StaticObject, ...], hills: Hills) -> tupl
     turned[:, :2] -= hills.slope(ground) * turned[:, 2:]
     normals[sheared] = turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-12)
     lifted = replace(mesh, vertices=vertices.astype(np.float32), normals=normals)
-    for array in (
-        lifted.vertices, lifted.normals, lifted.uvs, lifted.colours, lifted.triangles, lifted.tags, lifted.materials,
-        lifted.objects,
-    ):  # fmt: skip
-        array.flags.writeable = False
+    freeze(lifted)
     return lifted, list(zip(low.tolist(), high.tolist(), strict=True))
 
 
@@ -268,9 +266,6 @@ def _slopes(hills: Hills, low: Array, high: Array) -> Slopes:
     first, last = np.floor(low / CELL_M), np.ceil(high / CELL_M)
     x, y = np.meshgrid(*(np.arange(a, b + 1.0) * CELL_M for a, b in zip(first, last, strict=True)))
     points = np.stack([x.ravel(), y.ravel()], -1)
-    rows, columns = x.shape
-    i, j = np.meshgrid(np.arange(columns - 1), np.arange(rows - 1))
-    a = (j * columns + i).ravel()
-    triangles = np.stack([a, a + 1, a + columns + 1, a, a + columns + 1, a + columns], -1).reshape(-1, 3)
+    triangles = grid_triangles(*x.shape)
     vertices = np.column_stack([points, hills.at(points)]).astype(np.float32)
     return Slopes(vertices, triangles.astype(np.int32), len(triangles))

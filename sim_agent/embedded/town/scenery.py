@@ -41,10 +41,7 @@ class Scenery:
         """The mesh, its arrays read-only, and its objects in the order of their ids."""
         mesh = self.builder.build()
         np.clip(mesh.colours, 0.0, 1.0, out=mesh.colours)
-        for array in (mesh.vertices, mesh.normals, mesh.uvs, mesh.colours):
-            array.flags.writeable = False
-        for whole in (mesh.triangles, mesh.tags, mesh.materials, mesh.objects):
-            whole.flags.writeable = False
+        freeze(mesh)
         objects = []
         order = np.argsort(mesh.objects, kind="stable")
         starts = np.searchsorted(mesh.objects[order], np.arange(1, len(self.entries) + 2))
@@ -55,6 +52,14 @@ class Scenery:
                 box = _box_around(mesh.vertices[corners].astype(np.float64), entry.pose)
             objects.append(StaticObject(k + 1, entry.name, entry.tag, entry.pose, box, entry.solid))
         return mesh, tuple(objects)
+
+
+def freeze(mesh: Mesh) -> None:
+    """Make its arrays read-only."""
+    for floats in (mesh.vertices, mesh.normals, mesh.uvs, mesh.colours):
+        floats.flags.writeable = False
+    for numbers in (mesh.triangles, mesh.tags, mesh.materials, mesh.objects):
+        numbers.flags.writeable = False
 
 
 def _box_around(points: Array, pose: Pose) -> Box:

@@ -127,6 +127,13 @@ def boxes(
     quads(builder, corners.reshape(-1, 4, 3), tag, material, tint)
 
 
+def grid_triangles(rows: int, columns: int) -> npt.NDArray[np.intp]:
+    """(T, 3) vertex indices of two triangles for each cell of a grid of points that are numbered row after row."""
+    column, row = np.meshgrid(np.arange(columns - 1), np.arange(rows - 1))
+    a = (row * columns + column).ravel()
+    return np.stack([a, a + 1, a + columns + 1, a, a + columns + 1, a + columns], -1).reshape(-1, 3)
+
+
 def tube(
     builder: MeshBuilder,
     centres: npt.ArrayLike,
@@ -149,9 +156,7 @@ def tube(
     points = middle[:, None] + normal * radius[:, None, None]
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(middle, axis=0), axis=1))])
     uvs = np.stack(np.broadcast_arrays(angle[None] * radius.max(), along[:, None]), -1)
-    k, ring = np.meshgrid(np.arange(sides), np.arange(len(middle) - 1))
-    a = (ring * (sides + 1) + k).ravel()
-    triangles = np.stack([a, a + 1, a + sides + 2, a, a + sides + 2, a + sides + 1], -1).reshape(-1, 3)
+    triangles = grid_triangles(len(middle), sides + 1)
     builder.add(points.reshape(-1, 3), triangles, tag, material, colour, normal.reshape(-1, 3), uvs.reshape(-1, 2))
     if capped and radius[-1] > 0.0:
         fan = np.stack([np.zeros(sides - 2, int), np.arange(1, sides - 1), np.arange(2, sides)], -1)
