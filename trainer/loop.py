@@ -52,8 +52,9 @@ STARTS = "starts.jsonl"
 PULSE = "pulse"
 NOTES = "notes.txt"
 PREEMPTION_LOOK_S = 3.0
-COMPILER = "inductor"
 """Between looks whether a node is about to be taken away: each one is a barrier by an actor of Ray's."""
+COMPILER = "inductor"
+"""Of `compile: true`: torch.compile's own choice."""
 Part = tuple[Tensor, Tensor]
 """Pictures and labels of one part of a global batch."""
 

@@ -9,6 +9,7 @@ import sys
 from importlib import metadata
 
 import torch
+from torch import library
 from torch.nn import functional
 
 try:
@@ -17,7 +18,7 @@ except RuntimeError:
     # torchvision's wheel is built for CUDA; beside a PyTorch without it, its operators are missing and it will not be
     # imported. It is imported here for its name's sake only: no operator of it is called.
     sys.modules.pop("torchvision", None)
-    missing = torch.library.Library("torchvision", "DEF")
+    missing = library.Library("torchvision", "DEF")
     missing.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     missing.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
