@@ -16,6 +16,18 @@ settings.register_profile("fixed", derandomize=True, database=None)
 settings.load_profile("fixed")
 
 
+def pytest_collection_modifyitems(items):
+    """Under `-n 2`: a file's fast tests share its fixtures in one process, slow ones are dealt out one by one.
+
+    Those on the shared Ray stay together, for there is to be one.
+    """
+    for item in items:
+        if "shared_ray" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("ray"))
+        elif item.get_closest_marker("slow") is None:
+            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+
+
 @pytest.fixture(scope="session")
 def recording(tmp_path_factory):
     """A small recording: four episodes in two towns, 24 pictures of 96x160."""
