@@ -17,15 +17,10 @@ settings.load_profile("fixed")
 
 
 def pytest_collection_modifyitems(items):
-    """Under `-n 2`: a file's fast tests share its fixtures in one process, slow ones are dealt out one by one.
-
-    Those on the shared Ray stay together, for there is to be one.
-    """
+    """Under `-n 2`: a file's tests share its fixtures in one process, and those on the shared Ray are all in one."""
     for item in items:
-        if "shared_ray" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("ray"))
-        elif item.get_closest_marker("slow") is None:
-            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+        group = "ray" if "shared_ray" in item.fixturenames else item.location[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
