@@ -16,6 +16,13 @@ settings.register_profile("fixed", derandomize=True, database=None)
 settings.load_profile("fixed")
 
 
+def pytest_collection_modifyitems(items):
+    """Under `-n 2`: a file's tests share its fixtures in one process, and those on the shared Ray are all in one."""
+    for item in items:
+        group = "ray" if "shared_ray" in item.fixturenames else item.location[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def recording(tmp_path_factory):
     """A small recording: four episodes in two towns, 24 pictures of 96x160."""

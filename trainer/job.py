@@ -42,6 +42,7 @@ from trainer.pulse import PulseWatch
 from trainer.recipe import resolve
 from trainer.request import TrainRequest, Workers, check_workers
 from trainer.run_bucket import Exchange, RunBucket
+from trainer.start import StartModel
 from trainer.tracking import MlflowRun, TensorBoard, check_mlflow, id_of
 from trainer.unet import load_preset
 
@@ -89,9 +90,16 @@ class Driver:
             seed=request.config.seed,
         )
         source, ref = self.split.train[0]
-        preset = load_preset(request.config.network)
+        self.start: StartModel | None = None
+        if request.start_from is not None:
+            self.start = StartModel.open(request.start_from, self.classes)
         self.recipe = resolve(
-            request.config, preset, len(self.split.train), source.read_rgb(ref).shape[:2], len(self.classes)
+            request.config,
+            self.start.info.network if self.start else load_preset(request.config.network),
+            len(self.split.train),
+            source.read_rgb(ref).shape[:2],
+            len(self.classes),
+            self.start.info.preprocessing.size if self.start else None,
         )
         if request.config.deterministic:
             if workers.most > request.config.shards:
@@ -132,6 +140,8 @@ class Driver:
             "classes": list(self.classes.names),
             "recipe": self.recipe.identity(),
         }
+        if self.start is not None:
+            self.identity["start_from"] = self.start.sha256
         if request.bucket is not None:
             # Pictures are drawn from some parts at a time: another order than that of one cache on a disk.
             self.identity["parts"] = {"pictures": pictures_per_part(self.recipe.stored), "window": WINDOW_PARTS}
@@ -164,6 +174,8 @@ class Driver:
                     view.say(f"{nodes} node(s): the same versions, and all share {self.place} and the packed pictures")
                 interrupts.install()  # Ray's start has put a handler of its own, in C++, in the place of ours
                 job = self.make_job(train, val)
+                if self.start is not None and found is None:
+                    self.start.commit(job, self.store)
                 outcome = self._fit(job, view, interrupts, mlflow)
                 if mlflow is not None:
                     mlflow.status = {"finished": "FINISHED", "stopped": "KILLED"}.get(outcome["state"], "FAILED")
@@ -202,7 +214,8 @@ class Driver:
             view.say(f"  {cores} cores are free to use: --workers {cores} uses them all")
         for sentence in skipped:
             view.say(f"passed over: {sentence}")
-        view.say(f"resuming from step {found.step} of {found.path}" if found else "fresh run")
+        fresh = f"fresh run, from the weights of {self.start.place}" if self.start else "fresh run"
+        view.say(f"resuming from step {found.step} of {found.path}" if found else fresh)
 
     def _guarantee(self) -> str:
         threads, config = f"{self.request.threads} thread(s) each", self.recipe.config
@@ -302,7 +315,8 @@ class Driver:
             classes=self.classes,
             preprocessing=Preprocessing(self.recipe.picture, config.fit, config.resize),
             data=self.data,
-            training={"run": self.request.run, **self.recipe.identity()},
+            training={"run": self.request.run, **self.recipe.identity()}
+            | ({"start_from": self.start.to_dict()} if self.start else {}),
             versions=versions(),
         )
         return Job(

@@ -218,6 +218,10 @@ def model_card(info: ModelInfo) -> str:
     for source in info.data.get("sources", []):
         lines.append(f"- {source['name']}: {source['frames']} frames, label table {source['table']}")
     lines += [f"- {info.data['split']}"] if "split" in info.data else []
+    before = info.training.get("start_from")
+    while isinstance(before, dict):
+        lines.append(f"- before that, as `{before.get('model')}`: {', '.join(map(str, before.get('sources', ())))}")
+        before = before.get("start_from")
     lines += ["", "## Validation", ""]
     if info.metrics.get("miou") is not None:
         lines.append(f"mIoU {info.metrics['miou']:.3f} over the classes that occur, void not counted.")

@@ -35,6 +35,9 @@ DIAL: dict[str, _Dial] = {
     "xl": _Dial(2.0, 1024 * 576, 32, 3e-3, 20000, "for GPUs"),
 }
 
+FINE_TUNING_RATE = 0.5
+"""Share of the dial's learning rate for a run that starts from a model."""
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -203,14 +206,22 @@ class Recipe:
         }
 
 
-def resolve(config: TrainConfig, preset: UNetConfig, frames: int, frame_size: tuple[int, int], classes: int) -> Recipe:
+def resolve(
+    config: TrainConfig,
+    preset: UNetConfig,
+    frames: int,
+    frame_size: tuple[int, int],
+    classes: int,
+    start: tuple[int, int] | None = None,
+) -> Recipe:
     """Fill in what the configuration leaves open.
 
     Args:
-        preset: the network that `config.network` names.
+        preset: the network that `config.network` names; with `start` the model's own, which is not scaled.
         frames: how many training pictures there are.
         frame_size: their height and width.
         classes: output channels.
+        start: height and width of the pictures that the model sees which the run starts from; None for a fresh network.
 
     Raises:
         ConfigError: values that do not fit together.
@@ -223,14 +234,17 @@ def resolve(config: TrainConfig, preset: UNetConfig, frames: int, frame_size: tu
         reasons.append((key, str(value if given is None else given), why if given is None else "given"))
         return value if given is None else given
 
-    fixed = preset.preset != "live"
-    width = choose("width", 1.0 if fixed else dial.width, "the preset's own" if fixed else f"size {config.size}")
+    if start is not None and config.width is not None:
+        raise ConfigError("width: a run that starts from a model has the model's network; leave it out.")
+    fixed = start is not None or preset.preset != "live"
+    own = "the model's own" if start else "the preset's own"
+    width = choose("width", 1.0 if fixed else dial.width, own if fixed else f"size {config.size}")
     channels = tuple(max(8, int(round(w * width / 8)) * 8) for w in preset.widths) if width != 1.0 else preset.widths
     network = dataclasses.replace(preset, widths=channels, classes=classes)
 
-    picture = choose(
-        "picture", _fitting(frame_size, dial.pixels), f"the data's own shape, at most {dial.pixels} pixels"
-    )
+    pixels = start[0] * start[1] if start else dial.pixels
+    limit = f"the model's {pixels}" if start else f"at most {pixels}"
+    picture = choose("picture", _fitting(frame_size, pixels), f"the data's own shape, {limit} pixels")
     picture = (int(picture[0]), int(picture[1]))
     # Never enlarged: what the data does not have is not to be learnt.
     most = max(1.0, ((frame_size[0] * frame_size[1]) / (picture[0] * picture[1])) ** 0.5)
@@ -260,7 +274,8 @@ def resolve(config: TrainConfig, preset: UNetConfig, frames: int, frame_size: tu
         reasons.append(("steps", str(steps), f"{config.epochs:g} epochs of {frames} pictures"))
     else:
         steps = choose("steps", dial.steps, f"{dial.steps * batch / max(1, frames):.0f} epochs of {frames} pictures")
-    rate = choose("learning_rate", dial.learning_rate, f"for batches of {batch} with warm-up")
+    peak = dial.learning_rate * (FINE_TUNING_RATE if start else 1.0)
+    rate = choose("learning_rate", peak, f"for batches of {batch} with warm-up{', from a model' if start else ''}")
     return Recipe(config, network, picture, crop, stored, batch, steps, rate, tuple(reasons))
 
 

@@ -43,6 +43,8 @@ class TrainRequest:
     use_gpu: bool = False
     fresh: bool = False
     val: tuple[Source, ...] = ()
+    start_from: Path | None = None
+    """A model artifact whose weights the run starts with; its network is the run's."""
     cache: Path | None = None
     bucket: Bucket | None = None
     """Where runs and packed pictures are, when that is S3; `storage` is then a folder on the driver's disk."""

@@ -44,6 +44,8 @@ class TrainArguments:
     """Any other key of the configuration: --set steps=200 augment.flip=0"""
     val: tuple[Path, ...] = ()
     """Other data to validate on, instead of a split of --data."""
+    start_from: Path | None = None
+    """A finished model (RUN/model) to go on from, on other data: its network and weights, half the learning rate."""
     table: str | None = None
     """Label table of folders that have no labels.yaml: carla-0.8, carla-0.9.10, carla-0.9.14, idda-24 or a YAML file."""
     encoding: str | None = None
@@ -91,6 +93,8 @@ def train(argv: list[str]) -> int:
         raise UsageError("--threads: must be 1 or more.")
     if arguments.wait <= 0:
         raise UsageError("--wait: must be above 0 s.")
+    if arguments.start_from is not None and arguments.network is not None:
+        raise UsageError("--start-from: the network is the model's; leave out --network.")
     if arguments.submit:
         if arguments.address or arguments.dry_run:
             raise UsageError("--submit: the job uses the cluster that it runs on; leave out --address and --dry-run.")
@@ -112,6 +116,7 @@ def train(argv: list[str]) -> int:
         return TrainRequest(
             sources=sources,
             val=val,
+            start_from=arguments.start_from,
             run=arguments.run,
             storage=scratch(bucket, "driver") if bucket else arguments.storage,
             bucket=bucket,

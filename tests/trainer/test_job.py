@@ -23,7 +23,7 @@ from trainer.hardware import available_cpus
 from trainer.job import run_training as run_training_on
 from trainer.loop import STARTS
 from trainer.manifest import sha256_of
-from trainer.model_dir import load_model
+from trainer.model_dir import load_info, load_model
 from trainer.recipe import TrainConfig
 from trainer.request import TrainRequest
 
@@ -121,6 +121,28 @@ def test_another_seed_data_or_batch_on_resume_is_refused_by_name(run_training, f
         run_training(request_for(sources=(open_source(other),)))
     with pytest.raises(TrainingError, match="--fresh wants a new run"):
         run_training(request_for(fresh=True))
+
+
+def test_a_run_starts_from_a_model_and_the_new_model_says_so(run_training, request_for, fitted, capsys):
+    request = request_for("tuned", start_from=fitted, config={"steps": 8, "picture": None, "crop": None})
+    fresh = request_for("fresh", config={"steps": 8, "picture": None, "crop": None})
+    for each in (request, fresh):
+        run_training(each)
+    run = request.storage / "tuned"
+    info = load_info(run / "model")
+    sha256 = sha256_of(fitted / "model.safetensors")
+    assert info.network == load_info(fitted).network
+    assert info.training["start_from"] == {"model": fitted.name, "sha256": sha256, "sources": ["street"]}
+    assert f"before that, as `{fitted.name}`: street" in (run / "model" / "card.md").read_text()
+    assert f"fresh run, from the weights of {fitted}" in capsys.readouterr().out
+    config = json.loads((run / "config.json").read_text())
+    pixels = load_info(fitted).preprocessing.size[0] * load_info(fitted).preprocessing.size[1]
+    chosen = {key: why for key, _, why in config["choices"]}
+    assert chosen["picture"] == f"the data's own shape, the model's {pixels} pixels"
+    first = {name: lines_of(request.storage / name)[0]["loss"] for name in ("tuned", "fresh")}
+    assert first["tuned"] != first["fresh"]
+    # Given again it is found finished, and from other weights it would be another run.
+    assert run_training(request)["state"] == "finished"
 
 
 def test_more_workers_than_cores_are_refused_with_both_numbers(run_training, request_for):
