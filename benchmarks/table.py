@@ -28,8 +28,9 @@ def table(values: Mapping[str, Any]) -> str:
     seen = values["hardware"]
     bf16 = "bf16" if seen["bf16_in_cpu"] else "no bf16"
     versions = ", ".join(f"{name} {version}" for name, version in seen["versions"].items())
+    dates = sorted({row.get("date", values["date"])[:10] for row in values["benchmarks"]}) or [values["date"][:10]]
     lines = [
-        f"{values['date']}: {seen['cpu']}, {seen['cores']} cores ({bf16}), {seen['memory_gb']:g} GB, "
+        f"{dates[0]}{f' to {dates[-1]}' if len(dates) > 1 else ''}: {seen['cpu']}, {seen['cores']} cores ({bf16}), {seen['memory_gb']:g} GB, "
         f"GPU: {seen['gpu'] or 'none'}; load {seen['load']} at the start; Python {seen['python']}, {versions}.",
         "",
         _line(HEADINGS),
