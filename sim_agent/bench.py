@@ -120,9 +120,7 @@ def _kept(file: Path, fresh: dict[str, Any]) -> dict[str, Any]:
             [values["hardware"][key] for key in ("cpu", "cores", "gpu", "versions")] for values in (before, fresh)
         )
         if there != here:
-            raise UserError(
-                f"--json {file}: holds figures of another machine or of other versions; name another file, it stays as it is."
-            )
+            raise UserError(f"--json {file}: holds figures of another machine or of other versions; name another file.")
         rows = [row | {"date": row.get("date", before["date"])} for row in before["benchmarks"]]
         rows = [row for row in rows if row["name"] in BENCHMARKS]
         return fresh | {"benchmarks": rows, "ceilings": dict(before["ceilings"])}

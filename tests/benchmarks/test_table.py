@@ -60,7 +60,7 @@ def test_rows_of_several_days_say_so():
     values = result(ROWS, {}, HARDWARE)
     for row, date in zip(values["benchmarks"], ("2026-11-19 10:00", "2026-11-21 17:00"), strict=False):
         row["date"] = date
-    assert table(values | {"date": "2026-11-21 17:00"}).startswith("2026-11-19 to 2026-11-21: Some CPU")
+    assert table.table(values | {"date": "2026-11-21 17:00"}).startswith("2026-11-19 to 2026-11-21: Some CPU")
 
 
 def test_only_what_stands_between_the_markers_changes(tmp_path, file, monkeypatch):
