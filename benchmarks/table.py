@@ -28,9 +28,11 @@ def table(values: Mapping[str, Any]) -> str:
     seen = values["hardware"]
     bf16 = "bf16" if seen["bf16_in_cpu"] else "no bf16"
     versions = ", ".join(f"{name} {version}" for name, version in seen["versions"].items())
+    dates = sorted({row.get("date", values["date"])[:10] for row in values["benchmarks"]}) or [values["date"][:10]]
+    when = " to ".join(dict.fromkeys((dates[0], dates[-1])))
     lines = [
-        f"{values['date']}: {seen['cpu']}, {seen['cores']} cores ({bf16}), {seen['memory_gb']:g} GB, "
-        f"GPU: {seen['gpu'] or 'none'}; load {seen['load']} at the start; Python {seen['python']}, {versions}.",
+        f"{when}: {seen['cpu']}, {seen['cores']} cores ({bf16}), {seen['memory_gb']:g} GB, GPU: {seen['gpu'] or 'none'}; "
+        f"load {seen['load']} at the start; Python {seen['python']}, {versions}.",
         "",
         _line(HEADINGS),
         _line(("---",) * len(HEADINGS)),

@@ -38,11 +38,12 @@ GAP = "gap"
 class BenchArguments:
     """Measure this machine: each benchmark against a named reference in one run, with the mark that it must reach."""
 
-    name: tyro.conf.Positional[str]
+    names: tyro.conf.Positional[tuple[str, ...]]
     """train-step, train-job, data, infer, live, record, sim, scale, or all (an hour); gap has arguments of its own:
     `bench gap --help`."""
     json: Path | None = None
-    """Write hardware, ceilings and all rows to this file too."""
+    """Write hardware, ceilings and all rows to this file too, after each benchmark. What it holds of others, measured on
+    this machine with the same versions, stays."""
 
 
 def bench(argv: list[str]) -> int:
@@ -53,30 +54,37 @@ def bench(argv: list[str]) -> int:
 
         return gap(argv[1:])
     arguments = tyro.cli(BenchArguments, args=argv, prog="carla-unet bench", description=BenchArguments.__doc__)
-    if arguments.name != "all" and arguments.name not in BENCHMARKS:
-        raise UsageError(f"there is no benchmark {arguments.name!r}; {_choice(arguments.name)}")
+    names = list(BENCHMARKS) if "all" in arguments.names else list(dict.fromkeys(arguments.names))
+    for name in names:
+        if name not in BENCHMARKS:
+            raise UsageError(f"there is no benchmark {name!r}; {_choice(name)}")
+    if not names:
+        raise UsageError(f"name a benchmark: there are {', '.join(BENCHMARKS)}, {GAP} and all.")
     _check_checkout()
-    values, failed = run_benchmarks(list(BENCHMARKS) if arguments.name == "all" else [arguments.name])
-
     from benchmarks.rows import print_results
 
+    values, failed = run_benchmarks(names, arguments.json)
     print_results(values)
     if arguments.json is not None:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
         print(f"written: {arguments.json}")
     if failed:
         raise UserError(f"{', '.join(failed)}: failed; the reason stands above.")
     return 0
 
 
-def run_benchmarks(names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """All rows as `bench --json` holds them, and the names of the benchmarks that failed; one at a time."""
+def run_benchmarks(names: Sequence[str], keep: Path | None = None) -> tuple[dict[str, Any], list[str]]:
+    """All rows as `bench --json` holds them, and the names of the benchmarks that failed; one at a time.
+
+    keep: file that holds the result as far as it is there; what it has of other benchmarks on the same machine stays.
+
+    Raises UserError: that file holds something else, or can't be written.
+    """
     from benchmarks.rows import hardware, result
 
-    seen = hardware()
-    rows: list[dict[str, Any]] = []
-    ceilings: dict[str, Any] = {}
+    values = result([], {}, hardware())
+    if keep is not None:
+        values = _kept(keep, values)
+        _write(keep, values)
     failed = []
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     with tempfile.TemporaryDirectory() as folder:
@@ -92,9 +100,46 @@ def run_benchmarks(names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
                 failed.append(name)
                 continue
             measured = json.loads(file.read_text(encoding="utf-8"))
-            rows += measured["benchmarks"]
-            ceilings |= measured["ceilings"]
-    return result([], ceilings, seen) | {"benchmarks": rows}, failed
+            rows = [row for row in values["benchmarks"] if row["name"] != name] + [
+                row | {"date": measured["date"]} for row in measured["benchmarks"]
+            ]
+            order = list(BENCHMARKS)
+            values["benchmarks"] = sorted(rows, key=lambda row: order.index(row["name"]))
+            values["ceilings"].pop(name, None)
+            values["ceilings"] |= measured["ceilings"]
+            if keep is not None:
+                _write(keep, values)
+    return values, failed
+
+
+def _kept(file: Path, fresh: dict[str, Any]) -> dict[str, Any]:
+    """`fresh` with the rows and ceilings that a file holds of the same machine."""
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+        there, here = (
+            [values["hardware"][key] for key in ("cpu", "cores", "gpu", "versions")] for values in (before, fresh)
+        )
+        if there != here:
+            raise UserError(f"--json {file}: holds figures of another machine or of other versions; name another file.")
+        rows = [row | {"date": row.get("date", before["date"])} for row in before["benchmarks"]]
+        rows = [row for row in rows if row["name"] in BENCHMARKS]
+        return fresh | {"benchmarks": rows, "ceilings": dict(before["ceilings"])}
+    except FileNotFoundError:
+        return fresh
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"--json {file}: is no result of `bench`; name another file, this one stays as it is."
+        ) from None
+
+
+def _write(file: Path, values: dict[str, Any]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, file)
+    except OSError as error:
+        raise UserError(f"--json {file}: can't be written ({error.strerror}); name another file.") from None
 
 
 def _check_checkout() -> None:

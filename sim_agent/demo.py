@@ -18,6 +18,7 @@ import yaml
 from rich.console import Console
 
 from sim_agent.demo_page import write_page
+from trainer.dataset.source import open_source
 from trainer.errors import UserError
 from trainer.hardware import available_cpus
 
@@ -92,7 +93,8 @@ def demo(argv: list[str]) -> int:
         else:
             _run(stage)
         left_s -= stage.seconds
-    page = write_page(out, [stage.shown for stage in stages], _video(out), out / "runs" / "demo" / "metrics.jsonl")
+    metrics, frames = out / "runs" / "demo" / "metrics.jsonl", len(open_source(out / "recording").frames)
+    page = write_page(out, [stage.shown for stage in stages], _video(out), metrics, frames)
     score = json.loads((out / "score.json").read_text(encoding="utf-8"))
     drive = json.loads((out / "drive.json").read_text(encoding="utf-8"))
     console.print(

@@ -19,13 +19,13 @@ python launch.py evaluate --model runs/town/model --data OTHER --report report
 python launch.py drive --model runs/town/model --host localhost"""
 
 
-def write_page(out: Path, commands: Sequence[str], video: Path, metrics: Path) -> Path:
+def write_page(out: Path, commands: Sequence[str], video: Path, metrics: Path, frames: int) -> Path:
     """Write `OUT/index.html` and return its path.
 
-    commands: what was run, as a user types it. metrics: the run's metrics.jsonl. The figures are read from record.json,
-    score.json and drive.json in `out`.
+    commands: what was run, as a user types it. metrics: the run's metrics.jsonl. frames: how many the recording holds,
+    whichever start recorded them. The other figures are read from score.json and drive.json in `out`.
     """
-    record, score, drive = (_read(out / f"{name}.json") for name in ("record", "score", "drive"))
+    score, drive = (_read(out / f"{name}.json") for name in ("score", "drive"))
     body = [
         "<header><h1>A U-Net, from nothing to live masks</h1><p>Recorded, trained, scored in a town it never saw, and "
         "driven: on this machine, by the commands below.</p></header>",
@@ -33,7 +33,7 @@ def write_page(out: Path, commands: Sequence[str], video: Path, metrics: Path) -
             [
                 ("mIoU in the unseen town", f"{score['miou']:.3f}"),
                 ("pixel accuracy there", f"{score['pixel_accuracy']:.3f}"),
-                ("frames recorded", f"{record['frames']:,}"),
+                ("frames recorded", f"{frames:,}"),
                 ("masks a second", f"{drive['masks_per_s']:.1f}"),
                 ("mask age, median", f"{drive['mask_age_ms']['p50']:.0f} ms"),
             ]

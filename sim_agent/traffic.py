@@ -18,10 +18,14 @@ from sim_agent.server_process import start_module
 if TYPE_CHECKING:
     from sim_agent.session import Session
 
-PATIENCE_S = 20.0
-"""How long the process waits for the simulator."""
-ANSWER_S = 60.0
-"""How long the process is waited for: longer than it waits itself, so that it can tell the reason."""
+PATIENCE_S = 60.0
+"""How long the process waits for the simulator: as long as a session waits for a tick. The first picture of a town that was
+just loaded takes a busy machine tens of seconds, and until then its server answers nobody."""
+ANSWER_S = 180.0
+"""How long the process is waited for: longer than it waits itself (for a frame, and for an answer), so that it can tell the
+reason."""
+_PROBE_S = 20.0
+"""How long a simulator is asked whether it is there, when the process is lost."""
 _START_S = 300.0
 """The Traffic Manager makes a map of its own first, of a large town for minutes."""
 _END_S = 5.0
@@ -186,8 +190,8 @@ class Traffic:
         self._process = None
         session = self._session
         at = session.simulator
-        if probe(at.host, at.port).state is not State.READY:
-            raise session.failed("answer the Traffic Manager", TimeoutError("time-out"), PATIENCE_S) from None
+        if probe(at.host, at.port, _PROBE_S).state is not State.READY:
+            raise session.failed("answer the Traffic Manager", TimeoutError("time-out"), _PROBE_S) from None
         if self._replaced:
             raise _lost_again(lost)
         self._replaced = True

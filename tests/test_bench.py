@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from benchmarks.rows import Mark, Row, take_turns
+from benchmarks.rows import Mark, Row, hardware, take_turns
 from sim_agent import bench
 from sim_agent.cli import main
 
@@ -63,6 +63,31 @@ def test_one_that_fails_does_not_take_the_others_with_it(stub, tmp_path, capfd):
     assert "no simulator here" in err
     assert err.strip().splitlines()[-1] == "carla-unet bench: broken: failed; the reason stands above."
     assert len(json.loads(out.read_text())["benchmarks"]) == 3
+
+
+def test_a_file_keeps_what_it_holds_of_other_benchmarks(stub, tmp_path, capfd):
+    out = tmp_path / "bench.json"
+    assert main(["bench", "stub", "--json", str(out)]) == 0
+    before = json.loads(out.read_text())
+    assert main(["bench", "broken", "stub", "--json", str(out)]) == 1
+    again = json.loads(out.read_text())
+    assert [row["case"] for row in again["benchmarks"]] == ["fast", "late", "absent"]
+    assert main(["bench", "broken", "--json", str(out)]) == 1
+    assert json.loads(out.read_text())["benchmarks"] == again["benchmarks"]
+    assert all(row["date"] >= before["date"] for row in again["benchmarks"])
+
+
+@pytest.mark.parametrize("text", ["my notes", "[]", '{"date": "x"}', None])
+def test_a_file_of_something_else_stays_as_it_is(stub, tmp_path, capsys, text):
+    out = tmp_path / "mine.json"
+    if text is None:
+        values = {"date": "2026-01-01 00:00", "hardware": hardware() | {"cpu": "another"}, "ceilings": {}}
+        text = json.dumps(values | {"benchmarks": []})
+    out.write_text(text)
+    assert main(["bench", "stub", "--json", str(out)]) == 1
+    err = capsys.readouterr().err
+    assert f"--json {out}: " in err and "name another file" in err and err.count("\n") == 1
+    assert out.read_text() == text
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def run(monkeypatch, *arguments):
 def test_the_table_says_what_was_measured_where_and_when(values):
     lines = table.table(values).splitlines()
     assert lines[0] == (
-        "2026-11-21 17:00: Some CPU, 2 cores (no bf16), 24.7 GB, GPU: none; load 0.1 at the start; Python 3.11.7, "
+        "2026-11-21: Some CPU, 2 cores (no bf16), 24.7 GB, GPU: none; load 0.1 at the start; Python 3.11.7, "
         "torch 2.13.0."
     )
     fast = r"| data: packed \| cache | 172,000 pictures/s | 109 PNG | 1,578 x | 150% memory copy | >= 50 x | met |"
@@ -56,12 +56,19 @@ def test_the_table_says_what_was_measured_where_and_when(values):
     assert lines[-1] == "- train-step, Keras: keras is not here"
 
 
+def test_rows_of_several_days_say_so():
+    values = result(ROWS, {}, HARDWARE)
+    for row, date in zip(values["benchmarks"], ("2026-11-19 10:00", "2026-11-21 17:00"), strict=False):
+        row["date"] = date
+    assert table.table(values | {"date": "2026-11-21 17:00"}).startswith("2026-11-19 to 2026-11-21: Some CPU")
+
+
 def test_only_what_stands_between_the_markers_changes(tmp_path, file, monkeypatch):
     readme = tmp_path / "README.md"
     readme.write_text(f"# Ours\n\n{BEGIN}\nold table\n{END}\n\nMIT licence.\n")
     run(monkeypatch, file, "--readme", readme)
     once = readme.read_text()
-    assert once.startswith(f"# Ours\n\n{BEGIN}\n\n2026-11-21 17:00")
+    assert once.startswith(f"# Ours\n\n{BEGIN}\n\n2026-11-21: ")
     assert once.endswith(f"\n\n{END}\n\nMIT licence.\n") and "old table" not in once
     run(monkeypatch, file, "--readme", readme)
     assert readme.read_text() == once

@@ -37,7 +37,6 @@ def test_the_forecast_follows_the_machine(tmp_path):
 def test_the_page_shows_what_came_out_and_escapes_it(tmp_path):
     spread = {"p50": 41.25, "p95": 60.0, "p99": 80.0}
     files = {
-        "record": {"frames": 1234},
         "score": {"miou": 0.4567, "pixel_accuracy": 0.9, "iou": {"road": 0.95, "<b>pole</b>": 0.125}},
         "drive": {
             "masks_per_s": 17.5,
@@ -51,7 +50,7 @@ def test_the_page_shows_what_came_out_and_escapes_it(tmp_path):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     metrics = tmp_path / "metrics.jsonl"
     metrics.write_text('{"kind": "train", "step": 1, "loss": 2.5}\n{"kind": "train", "step": 2, "loss": 1.5}\n')
-    page = write_page(tmp_path, ["python launch.py record"], tmp_path / "drive.webm", metrics).read_text()
+    page = write_page(tmp_path, ["python launch.py record"], tmp_path / "drive.webm", metrics, 1234).read_text()
     for figure in ("0.457", "1,234", "17.5", "41 ms", "0.125", "drive.webm", "report/report.html"):
         assert figure in page
     assert "<b>pole</b>" not in page

@@ -1,5 +1,7 @@
 """Traffic: the same for the same seed, gone when it is cleared, and driven on when its process is lost."""
 
+import threading
+
 import pytest
 
 from sim_agent import traffic
@@ -69,6 +71,66 @@ def test_a_traffic_manager_that_is_lost_twice_asks_for_another_simulator(monkeyp
         for _ in range(2):
             mine.wait()
     assert len(said) == 1
+
+
+class Waiting:
+    """What a worker has in its step: a Traffic Manager that is silent for `silent` waits, and a simulator that takes
+    `answer_s` for an answer; None: it gives none.
+    """
+
+    def __init__(self, silent, answer_s):
+        self.silent, self.answer_s, self.modes = silent, answer_s, []
+        self.worker = worker = object.__new__(TrafficWorker)
+        worker._came, worker._frame, worker._walking = threading.Condition(), 7, {}
+        worker._own = worker._manager = worker._simulator = self
+
+    def send(self, method):
+        assert method == "synchronous_tick"
+
+    def reply(self):
+        self.silent -= 1
+        if self.silent >= 0:
+            raise TimeoutError
+
+    def call(self, method):
+        if self.answer_s is None:
+            raise TimeoutError("timed out")
+        clock.now_s += self.answer_s
+
+    def set_synchronous_mode(self, on):
+        self.modes.append(on)
+
+
+class clock:
+    now_s = 0.0
+
+
+@pytest.fixture
+def waiting(monkeypatch):
+    monkeypatch.setattr("sim_agent.traffic_process.time.monotonic", lambda: clock.now_s)
+    return Waiting
+
+
+def test_a_simulator_that_draws_for_long_costs_no_traffic_manager(waiting):
+    """Its frame is out before its pictures are; a town that was just loaded takes a busy machine half a minute."""
+    busy = waiting(silent=12, answer_s=3.0)
+    busy.worker.step(7)
+    assert busy.silent == -1 and busy.modes == []
+
+
+def test_a_traffic_manager_that_missed_a_signal_gets_another(waiting):
+    deaf = waiting(silent=2, answer_s=0.001)
+    deaf.worker.step(7)
+    assert deaf.modes == [False, True] * 2
+    dead = waiting(silent=100, answer_s=0.001)
+    with pytest.raises(Lost, match="did not finish frame 7 within 10 s"):
+        dead.worker.step(7)
+    assert dead.modes == [False, True] * 5
+
+
+def test_a_simulator_that_answers_nobody_is_told_from_a_traffic_manager_that_hangs(waiting):
+    with pytest.raises(Lost, match="the simulator does not answer"):
+        waiting(silent=100, answer_s=None).worker.step(7)
 
 
 def test_traffic_by_the_clock(server, jobs):
