@@ -2,8 +2,9 @@
 
     python launch.py bench gap --real DIR [--sim DIR] [--out gap] [--quick] [--json FILE]
 
-Five trainings of `live` with equal steps, batch, picture size and seed, which differ in their pictures alone; each is
-scored once, at its end, on the real set's validation part. "Real" is what --real names: pictures of a CARLA server.
+Five trainings of `live` with equal steps, batch, picture size and seed; each is scored once, at its end, on the real set's
+validation part. "Real" is what --real names: pictures of a CARLA server. Two of the trainings start from the model of the
+simulator's pictures and then see as many steps of real ones as a training on those alone.
 """
 
 from __future__ import annotations
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 FEW = 50
 """Real pictures that somebody may have labelled by hand; half of the training part where it is smaller than twice that."""
-REAL_SHARE = 3
-"""Real pictures are named so often that they are about one in so many of those of a mixed training."""
 STEPS, QUICK_STEPS = 700, 80
 EPISODES, QUICK_EPISODES = 64, 16
 PLAN = {
@@ -63,7 +62,8 @@ MARKS = {"share": 0.6, "few": 5.0, "all": 3.0}
 
 @dataclass(frozen=True)
 class GapArguments:
-    """Score a model trained on the simulator on real pictures: simulator alone, real alone, both, and with few real ones.
+    """Score a model trained on the simulator on real pictures: simulator alone, real alone, one after the other, and with
+    few real ones.
 
     Half an hour on two cores. What is there already in --out is not recorded or trained again.
     """
@@ -86,12 +86,13 @@ class GapArguments:
 
 @dataclass(frozen=True)
 class Arm:
-    """One training. real: how many real pictures are in it."""
+    """One training. real: how many real pictures are in it. start: the arm whose model it starts from."""
 
     name: str
     title: str
-    sources: tuple[Source, ...]
+    source: Source
     real: int
+    start: Arm | None = None
 
 
 def measure_gap(arguments: GapArguments) -> dict[str, Any]:
@@ -150,19 +151,14 @@ def make_arms(sim: Source, real: Source) -> list[Arm]:
     some = _part(real, {**real.lists, "train": tuple(keys[int(step * k)] for k in range(few))})
     # All of a recording trains, whatever lists it may have: the real set is what is scored.
     whole = _part(sim, {})
+    alone = Arm("sim", "simulator alone", whole, 0)
     return [
-        Arm("sim", "simulator alone", (whole,), 0),
-        Arm("real", f"{len(keys)} real", (real,), len(keys)),
-        Arm("both", f"simulator + {len(keys)} real", mixed(whole, real), len(keys)),
-        Arm("few", f"{few} real", (some,), few),
-        Arm("sim-few", f"simulator + {few} real", mixed(whole, some), few),
+        alone,
+        Arm("real", f"{len(keys)} real", real, len(keys)),
+        Arm("both", f"simulator, then {len(keys)} real", real, len(keys), alone),
+        Arm("few", f"{few} real", some, few),
+        Arm("sim-few", f"simulator, then {few} real", some, few, alone),
     ]
-
-
-def mixed(sim: Source, real: Source) -> tuple[Source, ...]:
-    """Both, the real one named again and again until it has its share."""
-    times = max(1, round(len(sim.frames) / ((REAL_SHARE - 1) * len(real.lists["train"]))))
-    return (sim, *(real for _ in range(times)))
 
 
 def equal_config(real: Source, steps: int) -> TrainConfig:
@@ -214,8 +210,9 @@ def train_all(arms: Sequence[Arm], real: Source, config: TrainConfig, arguments:
         for arm in left:
             say(f"training {arms.index(arm) + 1} of {len(arms)}: {arm.title}")
             request = TrainRequest(
-                sources=arm.sources,
+                sources=(arm.source,),
                 val=(real,),
+                start_from=model_of(arm.start, config, arguments.out) if arm.start else None,
                 run=run_name(arm, config),
                 storage=arguments.out / "runs",
                 config=config,
@@ -227,9 +224,16 @@ def train_all(arms: Sequence[Arm], real: Source, config: TrainConfig, arguments:
 
 def run_name(arm: Arm, config: TrainConfig) -> str:
     """The arm's name with what its result follows from: other pictures or steps are another run beside it."""
-    said = [[source.fingerprint(), source.lists.get("train", ())] for source in arm.sources]
-    digest = hashlib.sha256(json.dumps([said, dataclasses.asdict(config)], sort_keys=True).encode())
+    said: list[object] = [[[arm.source.fingerprint(), arm.source.lists.get("train", ())]], dataclasses.asdict(config)]
+    if arm.start is not None:
+        said.append(run_name(arm.start, config))
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     return f"{arm.name}-{digest.hexdigest()[:10]}"
+
+
+def model_of(arm: Arm, config: TrainConfig, out: Path) -> Path:
+    """The folder of its model, once it is trained."""
+    return out / "runs" / run_name(arm, config) / "model"
 
 
 def score_all(
@@ -249,7 +253,7 @@ def score_all(
             if frame.ref.key in shown:
                 shown[frame.ref.key].take(name, frame)
 
-        segmenter = open_segmenter(out / "runs" / run_name(arm, config) / "model")
+        segmenter = open_segmenter(model_of(arm, config, out))
         scores[arm.name] = evaluate_model(segmenter, pairs, "val", on_frame=keep, boundary=False)
     return scores, list(shown.values())
 
@@ -274,7 +278,7 @@ def facts(config: TrainConfig, sim: Source, real: Source) -> list[str]:
     assert config.picture is not None
     return [
         f"live at size s, {config.picture[0]}x{config.picture[1]} pixels (height x width), {config.steps} steps for each, "
-        f"seed {config.seed}; scored once, at the end.",
+        f"seed {config.seed}; scored once, at the end. Those that start from the simulator's model have its steps besides.",
         f"simulator: {sim.path} ({len(sim.frames)} pictures). real: {real.path} ({len(real.lists['train'])} to train on, "
         f"{len(real.lists['val'])} scored).",
     ]

@@ -17,6 +17,7 @@ from trainer.dataset.source import open_source
 from trainer.errors import DataError, UserError
 from trainer.job import SUMMARY
 from trainer.labels import load_class_list
+from trainer.manifest import sha256_of
 from trainer.model_dir import ModelInfo, Preprocessing, save_model
 from trainer.unet import UNet, load_preset
 
@@ -40,15 +41,13 @@ def test_each_training_sees_what_its_name_says(sources):
     train = set(real.lists["train"])
     few = min(gap.FEW, len(train) // 2)
     assert [arms[name].real for name in arms] == [0, len(train), len(train), few, few]
-    (alone,) = arms["sim"].sources
-    assert alone.path == sim.path and not alone.lists
-    (some,) = arms["few"].sources
+    assert arms["sim"].source.path == sim.path and not arms["sim"].source.lists
+    some = arms["few"].source
     assert len(set(some.lists["train"])) == few and set(some.lists["train"]) < train
     assert some.lists["val"] == real.lists["val"]
-    first, *rest = arms["sim-few"].sources
-    assert first.path == sim.path and all(part.lists == some.lists for part in rest)
-    share = len(rest) * few / (len(rest) * few + len(sim.frames))
-    assert share == pytest.approx(1 / gap.REAL_SHARE, abs=0.1)
+    # Who starts from the simulator's model sees what the training on real pictures alone sees.
+    assert [arms[name].start for name in arms] == [None, None, arms["sim"], None, arms["sim"]]
+    assert arms["both"].source is arms["real"].source and arms["sim-few"].source is some
 
 
 def test_lists_are_made_where_there_are_none(sources):
@@ -210,7 +209,7 @@ def test_the_meter_from_the_command_to_its_page(sources, tmp_path, capsys, monke
     command = ["bench", "gap", "--real", str(real.path), "--sim", str(sim.path), "--out", str(out), "--json", str(file)]
     assert main(command) == 0
     said = capsys.readouterr()
-    assert "training 5 of 5: simulator + " in said.err and "scoring on 5 real pictures" in said.err
+    assert "training 5 of 5: simulator, then " in said.err and "scoring on 5 real pictures" in said.err
     values = json.loads(file.read_text())
     assert [row["name"] for row in values["benchmarks"]] == ["gap"] * 3
     assert list(values["gap"]["arms"]) == ["sim", "real", "both", "few", "sim-few"]
@@ -224,14 +223,15 @@ def test_the_meter_from_the_command_to_its_page(sources, tmp_path, capsys, monke
 
 
 @pytest.mark.slow
-def test_a_mixed_training_runs_on_all_of_its_pictures(sources, tmp_path, shared_ray):
+def test_a_training_goes_on_from_the_simulators_model(sources, tmp_path, shared_ray):
     sim, real = sources
     arguments = gap.GapArguments(real.path, out=tmp_path, workers=1)
     config = gap.equal_config(real, 2)
-    arm = gap.make_arms(sim, real)[4]
-    gap.train_all([arm], real, config, arguments)
-    run = tmp_path / "runs" / gap.run_name(arm, config)
+    arms = gap.make_arms(sim, real)
+    gap.train_all([arms[0], arms[4]], real, config, arguments)
+    run = tmp_path / "runs" / gap.run_name(arms[4], config)
     assert json.loads((run / SUMMARY).read_text())["steps"] == 2
-    told = json.loads((run / "config.json").read_text())["data"]
-    named = sum(len(part.lists.get("train", part.frames)) for part in arm.sources)
-    assert (told["train_frames"], told["val_frames"]) == (named, len(real.lists["val"]))
+    told = json.loads((run / "config.json").read_text())
+    assert (told["data"]["train_frames"], told["data"]["val_frames"]) == (arms[4].real, len(real.lists["val"]))
+    before = gap.model_of(arms[0], config, tmp_path)
+    assert told["identity"]["start_from"] == sha256_of(before / "model.safetensors")

@@ -17,18 +17,18 @@ import shutil
 import statistics
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from trainer import checkpoint
+from trainer.attempt import FIRST_STEP, Job
 from trainer.dataset.lock import locked
 from trainer.dataset.packed import Packed, pack
 from trainer.dataset.parts import WINDOW_PARTS, PartList, pack_parts, pictures_per_part
 from trainer.dataset.split import Split, split_sources
-from trainer.errors import TrainingError, UserError
+from trainer.errors import TrainingError
 from trainer.hardware import available_cpus
 from trainer.interrupts import Interrupts
 from trainer.labels import load_class_list
@@ -37,20 +37,17 @@ from trainer.losses import class_weights
 from trainer.manifest import MANIFEST, write_json
 from trainer.model_dir import ModelInfo, Preprocessing, save_model, versions
 from trainer.preflight import alive_nodes, check_nodes
-from trainer.progress import MetricsTail, ProgressView
-from trainer.pulse import PulseWatch
+from trainer.progress import ProgressView
 from trainer.recipe import resolve
 from trainer.request import TrainRequest, Workers, check_workers
-from trainer.run_bucket import Exchange, RunBucket
+from trainer.run_bucket import RunBucket
 from trainer.start import StartModel
-from trainer.tracking import MlflowRun, TensorBoard, check_mlflow, id_of
+from trainer.tracking import MlflowRun, check_mlflow, id_of
 from trainer.unet import load_preset
+from trainer.watch import Watch
 
 SUMMARY, CONFIG = "summary.json", "config.json"
 Pictures = Packed | PartList
-_POLL_S = 0.5
-_TELL_S = 30.0
-"""Workers need some time to start: only then their absence is worth a line."""
 
 
 def run_training(request: TrainRequest, local_ray: LocalRay) -> dict[str, Any]:
@@ -176,7 +173,12 @@ class Driver:
                 job = self.make_job(train, val)
                 if self.start is not None and found is None:
                     self.start.commit(job, self.store)
-                outcome = self._fit(job, view, interrupts, mlflow)
+                # Until the workers have rewound it, the file holds what an earlier attempt wrote.
+                checkpoint.rewind_metrics(self.newest()[0], self.run / checkpoint.METRICS)
+                if self.store is not None:
+                    self.store.bucket.upload(self.run / checkpoint.METRICS, checkpoint.METRICS)
+                watch = Watch(job, self.request, self.workers, self.place, self.store, view, mlflow)
+                outcome = watch.until_end(interrupts)
                 if mlflow is not None:
                     mlflow.status = {"finished": "FINISHED", "stopped": "KILLED"}.get(outcome["state"], "FAILED")
             return self._finish(job, outcome, view)
@@ -293,10 +295,8 @@ class Driver:
             )
         return pack(pairs, self.recipe.stored, self.classes, self.cache(), resize=self.recipe.config.resize)
 
-    def make_job(self, train: Pictures, val: Pictures) -> Any:
-        """A new attempt in the run folder, and the `trainer.loop.Job` that tells the workers of it."""
-        from trainer.loop import Job
-
+    def make_job(self, train: Pictures, val: Pictures) -> Job:
+        """A new attempt in the run folder, and what tells the workers of it."""
         try:
             weights = class_weights(train.class_pixels, self.recipe.config.class_weights)
         except ValueError as error:
@@ -337,113 +337,9 @@ class Driver:
 
     # during
 
-    def _fit(self, job: Any, view: ProgressView, interrupts: Interrupts, mlflow: MlflowRun | None) -> dict[str, Any]:
-        """Run the Ray Train job in a thread; this one shows progress and minds signals."""
-        from trainer.loop import OUTCOME, PULSE, STARTS, STOP
-        from trainer.ray_job import fit as fit_with_ray
-        from trainer.ray_job import shortage
-
-        view.phase("starting workers")
-        failure: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                fit_with_ray(job, self.workers, self.request)
-            except BaseException as error:  # looked at below, in the main thread
-                failure.append(error)
-
-        tail = MetricsTail(self.run / checkpoint.METRICS)
-        # Until the workers have rewound it, the file holds what an earlier attempt wrote.
-        checkpoint.rewind_metrics(self.newest()[0], tail.path)
-        exchange: Exchange | None = None
-        if self.store is not None:
-            self.store.bucket.upload(tail.path, checkpoint.METRICS)
-            exchange = Exchange(self.store.bucket, self.run, [job.in_run(STOP)], job.told())
-        board: TensorBoard | None = None
-        fit = threading.Thread(target=work, name="fit", daemon=True)
-        fit.start()
-        asked = told = False
-        shown = -1
-        starts, pulse = MetricsTail(job.folder / STARTS), PulseWatch(job.folder / PULSE)
-        try:
-            if exchange is not None:
-                exchange.start()
-            while True:
-                ended = not fit.is_alive()
-                if ended and exchange is not None:
-                    exchange.close()
-                for line in tail.new_lines():
-                    key = line["step"] * 2 + (line["kind"] == "val")
-                    if key > shown:  # a restarted worker writes the same lines again after its checkpoint
-                        shown = key
-                        # Importing TensorBoard takes a second of a core that the starting workers can use.
-                        board = board or TensorBoard(self.run / "tensorboard")
-                        board.line(line)
-                        if mlflow is not None:
-                            mlflow.line(line)
-                        view.line(line)
-                for start in starts.new_lines():
-                    view.say(f"{start['workers']} worker(s) at work from step {start['step']}")
-                    told = False
-                if ended:
-                    break
-                silent_s = pulse.silent_s()
-                if silent_s > self.request.wait_s:
-                    if exchange is not None and exchange.trouble is not None:
-                        raise TrainingError(
-                            f"{self.place}: no sign of the workers for {silent_s:.0f} s ({exchange.trouble}). The same "
-                            "command resumes."
-                        )
-                    raise TrainingError(
-                        f"no worker was running for {silent_s:.0f} s: {shortage(self.workers, self.request)}; add nodes, "
-                        "lower --workers, or give --wait more seconds. The same command resumes."
-                    )
-                if silent_s > _TELL_S and not told:
-                    told = True
-                    view.say(
-                        f"waiting for workers, up to {self.request.wait_s:g} s: {shortage(self.workers, self.request)}"
-                    )
-                if interrupts.count and not asked:
-                    asked = True
-                    view.say("stopping: the step in progress is finished and saved; again to stop at once.")
-                    (job.folder / STOP).touch()
-                if interrupts.count > 1:
-                    raise KeyboardInterrupt
-                fit.join(_POLL_S)
-        finally:
-            if exchange is not None:
-                exchange.close()
-            if board is not None:
-                board.close()
-        for note in _notes(job.folder):
-            view.say(note)
-        outcome_file = job.folder / OUTCOME
-        outcome: dict[str, Any] = json.loads(outcome_file.read_text(encoding="utf-8")) if outcome_file.is_file() else {}
-        if not outcome:
-            raise self._explain(job, failure[0] if failure else None)
-        return outcome
-
-    def _explain(self, job: Any, error: BaseException | None) -> UserError:
-        """One sentence for what ended the workers; the whole story goes to a file."""
-        story = "".join(traceback.format_exception(error)) if error else "the workers ended without an outcome"
-        file = job.folder / "error.txt"
-        file.write_text(story, encoding="utf-8")
-        failures = getattr(error, "worker_failures", None) or {}
-        for rank, cause in sorted(failures.items()):
-            while getattr(cause, "__cause__", None) is not None:
-                cause = cause.__cause__
-            last = [line for line in str(cause).splitlines() if line.strip()][-1:] or [type(cause).__name__]
-            return TrainingError(
-                f"worker {rank} failed: {last[0].strip()} (details in {file}; the same command resumes)."
-            )
-        last = [line for line in str(error).splitlines() if line.strip()][-1:] if error else []
-        return TrainingError(f"the Ray job ended: {(last or [story])[0].strip()} (details in {file}).")
-
     # after
 
     def _finish(self, job: Any, outcome: dict[str, Any], view: ProgressView) -> dict[str, Any]:
-        from trainer.loop import FIRST_STEP
-
         if outcome["state"] == "nonfinite":
             raise TrainingError(
                 f"the loss is no longer a number at step {outcome['step']}; the batch is in {outcome['batch']}. Look at "
@@ -511,9 +407,3 @@ def _run_folder(request: TrainRequest) -> Path:
             f"{run}: {free >> 20} MB free, checkpoints need 1024 MB; make room or choose another --storage."
         )
     return run
-
-
-def _notes(folder: Path) -> Iterator[str]:
-    file = folder / "notes.txt"
-    if file.is_file():
-        yield from file.read_text(encoding="utf-8").splitlines()

@@ -15,7 +15,6 @@ import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -28,7 +27,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer import augment, checkpoint
-from trainer.bucket import Bucket, scratch
+from trainer.attempt import FIRST_STEP, NOTES, OUTCOME, PULSE, STARTS, STOP, Job
+from trainer.bucket import scratch
 from trainer.commit import Committer, next_start
 from trainer.dataset.packed import Packed, open_packed
 from trainer.dataset.parts import WINDOW_PARTS, PartList, Parts
@@ -36,69 +36,19 @@ from trainer.dataset.sampler import Sampler, windowed_order
 from trainer.hardware import bf16_pays, peak_memory_bytes
 from trainer.losses import segmentation_loss
 from trainer.manifest import write_json
-from trainer.model_dir import ModelInfo
 from trainer.optimizer import align_memory, learning_rate, make_optimizer
 from trainer.ordered import OrderedGradients
 from trainer.pulse import Pulse
-from trainer.recipe import Recipe
 from trainer.run_bucket import Exchange, RunBucket
 from trainer.unet import UNet
 from trainer.validation import validate
 
-OUTCOME = "outcome.json"
-FIRST_STEP = "first_step.json"
-STOP = "stop"
-STARTS = "starts.jsonl"
-PULSE = "pulse"
-NOTES = "notes.txt"
 PREEMPTION_LOOK_S = 3.0
 """Between looks whether a node is about to be taken away: each one is a barrier by an actor of Ray's."""
 COMPILER = "inductor"
 """Of `compile: true`: torch.compile's own choice."""
 Part = tuple[Tensor, Tensor]
 """Pictures and labels of one part of a global batch."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What the driver tells every worker."""
-
-    run: Path
-    attempt: str
-    """Name of this start of the driver; Ray writes below `run / attempt`."""
-    recipe: Recipe
-    train_cache: Path | PartList
-    val_cache: Path | PartList
-    class_weights: tuple[float, ...]
-    info: ModelInfo
-    identity: dict[str, Any]
-    threads: int
-    started_s: float
-    """time.time() when the command was given."""
-    preemptible: bool = False
-    """Whether nodes may be taken away with a warning (a cluster's)."""
-    bucket: Bucket | None = None
-    """The run's place, where that is in S3; `run` is then a folder on this machine's disk."""
-    cache_bytes: int = 0
-    """Of packed pictures from S3 on a node's disk."""
-
-    @property
-    def folder(self) -> Path:
-        """Where this attempt's files are."""
-        return self.run / self.attempt
-
-    def in_run(self, name: str) -> str:
-        """Name of one of this attempt's files, relative to the run."""
-        return f"{self.attempt}/{name}"
-
-    def told(self) -> list[str]:
-        """Files by which the workers tell the driver how they are, relative to the run."""
-        return [checkpoint.METRICS, *(self.in_run(n) for n in (STARTS, PULSE, FIRST_STEP, NOTES, OUTCOME))]
-
-    @property
-    def log_every(self) -> int:
-        """Steps between lines of metrics.jsonl; checkpoints lie on the same grid, so that no line is cut in two."""
-        return max(1, min(20, self.recipe.steps // 200))
 
 
 def train_worker(config: dict[str, Job]) -> None:

@@ -20,9 +20,10 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from trainer.attempt import Job
 from trainer.errors import TrainingError
 from trainer.hardware import peak_memory_bytes
-from trainer.loop import Job, Worker
+from trainer.loop import Worker
 from trainer.recipe import Recipe
 
 CALIBRATION_S = 4.0

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from trainer import checkpoint
+from trainer.attempt import Job
 from trainer.checkpoint import TrainingState
 from trainer.commit import Committer
 from trainer.errors import TrainingError
@@ -22,9 +23,6 @@ from trainer.model_dir import WEIGHTS, ModelInfo, load_model
 from trainer.optimizer import make_optimizer
 from trainer.run_bucket import RunBucket
 from trainer.unet import UNet
-
-if TYPE_CHECKING:
-    from trainer.loop import Job  # with Ray Train, whose import takes seconds
 
 
 @dataclass(frozen=True)

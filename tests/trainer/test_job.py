@@ -15,13 +15,13 @@ from safetensors.torch import load_file
 
 from tests.processes import CommandLine, wait_for
 from trainer import checkpoint
+from trainer.attempt import STARTS
 from trainer.config import build, configs_dir, load_yaml
 from trainer.dataset.drawn import draw_recording
 from trainer.dataset.source import open_source
 from trainer.errors import TrainingError
 from trainer.hardware import available_cpus
 from trainer.job import run_training as run_training_on
-from trainer.loop import STARTS
 from trainer.manifest import sha256_of
 from trainer.model_dir import load_info, load_model
 from trainer.recipe import TrainConfig

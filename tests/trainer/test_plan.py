@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from trainer import checkpoint, plan
+from trainer.attempt import Job
 from trainer.config import build, configs_dir, load_yaml
 from trainer.dataset.source import open_source
 from trainer.dry_run import plan_training
 from trainer.errors import TrainingError
 from trainer.hardware import available_cpus
 from trainer.job import run_training
-from trainer.loop import Job
 from trainer.plan import Calibration, calibrate, make_plan
 from trainer.recipe import TrainConfig, resolve
 from trainer.request import TrainRequest

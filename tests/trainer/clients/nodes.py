@@ -21,11 +21,11 @@ prepare_ray()
 from ray.cluster_utils import Cluster  # noqa: E402  after its environment is set
 
 from trainer import checkpoint, ray_job  # noqa: E402
+from trainer.attempt import STARTS, STOP  # noqa: E402
 from trainer.config import build, configs_dir, load_yaml  # noqa: E402
 from trainer.dataset.source import open_source  # noqa: E402
 from trainer.errors import TrainingError  # noqa: E402
 from trainer.job import run_training  # noqa: E402
-from trainer.loop import STARTS, STOP  # noqa: E402
 from trainer.recipe import TrainConfig  # noqa: E402
 from trainer.request import TrainRequest  # noqa: E402
 
