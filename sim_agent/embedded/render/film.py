@@ -123,6 +123,8 @@ def develop(
         if power != f4(1) or contrast != f4(1):
             for k in range(width * 3):
                 line[k] = _printed(line[k], power, contrast)
+        # A pixel is one number, or the loop would go from byte to byte.
+        pixels = bgra[y].reshape(-1).view(np.uint32)
         start = np.uint32(np.uint32(first_row + y) * np.uint32(0x9E3779B1) + seed)
         for x in range(width):
             mixed = np.uint32(start + np.uint32(x) * np.uint32(0x85EBCA77))
@@ -138,7 +140,7 @@ def develop(
             red = red * f4(255) + (noise + tinge) * (f4(1.25) - f4(0.75) * red) + f4(0.5)
             green = green * f4(255) + noise * (f4(1.25) - f4(0.75) * green) + f4(0.5)
             blue = blue * f4(255) + (noise - tinge) * (f4(1.25) - f4(0.75) * blue) + f4(0.5)
-            bgra[y, x, 0] = np.uint8(np.int32(min(max(blue, f4(0)), f4(255))))
-            bgra[y, x, 1] = np.uint8(np.int32(min(max(green, f4(0)), f4(255))))
-            bgra[y, x, 2] = np.uint8(np.int32(min(max(red, f4(0)), f4(255))))
-            bgra[y, x, 3] = np.uint8(255)
+            b = np.uint32(np.int32(min(max(blue, f4(0)), f4(255))))
+            g = np.uint32(np.int32(min(max(green, f4(0)), f4(255))))
+            r = np.uint32(np.int32(min(max(red, f4(0)), f4(255))))
+            pixels[x] = b | (g << np.uint32(8)) | (r << np.uint32(16)) | np.uint32(0xFF000000)

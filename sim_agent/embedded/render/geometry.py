@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from sim_agent.embedded.render.foliage import COARSE_LEVELS, FEWER, areas_of, coarsen, find_leaves, find_shells, select
 from sim_agent.embedded.render.kernel import f4, kernel
 from sim_agent.embedded.scene import Bytes, Floats, Ints, Material, Mesh
 
@@ -29,7 +30,10 @@ VARIES = 23
 NORMAL_1, NORMAL_2, COLOUR_1, COLOUR_2 = 24, 27, 30, 33
 COLUMNS = 36
 
-HIDDEN, LAMP_OFF = 1, 2
+LEVEL_PX = (2.2, 1.3, 0.75)
+"""Sizes of the whole foliage's leaves in the picture below which each coarser level does."""
+
+HIDDEN, LAMP_OFF, SHELL = 1, 2, 4
 """Bits of `Geometry.states`."""
 
 
@@ -101,18 +105,21 @@ class _Clusters(NamedTuple):
     """(T, 3) the members' corners, counted in `used`."""
 
 
-def _cut(mesh: Mesh) -> _Clusters:
-    """Squares of CELL_M, or of as many of them as have FEW triangles: the open land around a town is large and empty."""
+def _cut(mesh: Mesh, leaves: npt.NDArray[np.bool_]) -> _Clusters:
+    """Squares of CELL_M, or of as many of them as have FEW triangles: the open land around a town is large and empty.
+
+    The leaves of a square are a cluster of their own.
+    """
     centres = mesh.vertices[mesh.triangles, :2].mean(axis=1)
     cells = np.floor(centres / CELL_M).astype(np.int64)
-    squares = np.column_stack([cells, np.zeros(len(cells), np.int64)])
+    squares = np.column_stack([cells, np.zeros(len(cells), np.int64), leaves])
     for doublings in range(1, DOUBLINGS + 1):
         wider = cells >> doublings
         # Cells are within a million metres of the origin.
         _, square, counts = np.unique(wider[:, 0] * 2**20 + wider[:, 1], return_inverse=True, return_counts=True)
         few = counts[square] <= FEW
-        squares[few] = np.column_stack([wider, np.full(len(wider), doublings)])[few]
-    order = np.lexsort((mesh.objects, squares[:, 2], squares[:, 1], squares[:, 0]))
+        squares[few, :3] = np.column_stack([wider, np.full(len(wider), doublings)])[few]
+    order = np.lexsort((mesh.objects, *squares.T[::-1]))
     begins = np.ones(len(order), bool)
     begins[1:] = np.any(squares[order[1:]] != squares[order[:-1]], axis=1)
     cluster = np.cumsum(begins, dtype=np.int64) - 1
@@ -161,9 +168,13 @@ class Geometry:
     keys: Ints
     """(T,) equal where two triangles may be shaded as one: the same object, material, colour and, roughly, direction."""
     states: Bytes
-    """(T,) bits HIDDEN and LAMP_OFF."""
+    """(T,) bits HIDDEN, LAMP_OFF and, of foliage that is seen from its front only, SHELL."""
     parts: Ints
     """(C, 4) the columns of `Part`, one row a static cluster."""
+    levels: Ints
+    """(1 + COARSE_LEVELS, C, 4) the same from near to far: `parts`, then with ever coarser leaves."""
+    leaf_m: Floats
+    """(C,) side of the square that a leaf of each cluster would fill; infinite where there are none."""
     low_m: Floats
     """(C, 3) corner of each cluster's axis-aligned box."""
     high_m: Floats
@@ -187,8 +198,12 @@ class Geometry:
         self.surfaces = np.empty((0, COLUMNS), np.float32)
         self.tags, self.materials, self.states = (np.empty(0, np.uint8) for _ in range(3))
         self.objects, self.keys = np.empty(0, np.int32), np.empty(0, np.int32)
-        cut = _cut(static)
+        leaves = find_leaves(static)
+        cut = _cut(static, leaves)
+        coarse = int(leaves.sum()) // (FEWER - 1) + COARSE_LEVELS * len(cut.first_triangles)
+        self._reserve(len(cut.members) + coarse, len(cut.used) + 3 * coarse)
         self._append(static, cut.members, cut.used, cut.triangles)
+        self.states[: len(cut.members)] = np.where(find_shells(static, leaves)[cut.members], SHELL, 0)
         triangle_ends = np.append(cut.first_triangles, len(cut.members))
         vertex_ends = np.append(cut.first_vertices, len(cut.used))
         ranges = [triangle_ends[:-1], triangle_ends[1:], vertex_ends[:-1], vertex_ends[1:]]
@@ -198,6 +213,34 @@ class Geometry:
         if len(places):
             self.low_m = np.minimum.reduceat(places, cut.first_vertices)
             self.high_m = np.maximum.reduceat(places, cut.first_vertices)
+        self._add_levels(static, cut, leaves)
+
+    def _add_levels(self, static: Mesh, cut: _Clusters, leaves: npt.NDArray[np.bool_]) -> None:
+        self.levels = np.repeat(self.parts[None], 1 + COARSE_LEVELS, axis=0)
+        self.leaf_m = np.full(len(self.parts), np.inf, np.float32)
+        leafy = np.flatnonzero(leaves[cut.members[cut.first_triangles]])
+        if not len(leafy):
+            return
+        ordered = cut.members[leaves[cut.members]]
+        ends = np.cumsum(self.parts[leafy, 1] - self.parts[leafy, 0])
+        mesh, firsts = select(static, ordered), np.append(0, ends[:-1]).astype(np.int64)
+        self.leaf_m[leafy] = np.sqrt(np.add.reduceat(areas_of(mesh), firsts) / np.diff(np.append(firsts, len(ordered))))
+        for level in range(1, 1 + COARSE_LEVELS):
+            mesh, firsts = coarsen(mesh, firsts)
+            count = len(mesh.triangles)
+            part = self._append(mesh, np.arange(count), np.arange(3 * count), mesh.triangles)
+            begins, ends = firsts, np.append(firsts[1:], count)
+            ranges = [begins, ends, 3 * begins, 3 * ends]
+            own = np.stack(ranges, axis=1) + np.array(part)[[0, 0, 2, 2]]
+            self.levels[level, leafy] = own
+
+    def parts_for(self, eye_m: npt.NDArray[np.float64], focal_px: float) -> Ints:
+        """(C, 4) each cluster at the level that a camera there needs: the leaves of the next would be seen one by one."""
+        low, high = self.low_m - eye_m, self.high_m - eye_m
+        apart = np.maximum(np.maximum(low, -high), 0.0)
+        leaf_px = self.leaf_m * focal_px / np.maximum(np.sqrt((apart**2).sum(axis=1)), 1e-3)
+        level = sum((leaf_px < limit).astype(np.int64) for limit in LEVEL_PX)
+        return self.levels[level, np.arange(len(level))]
 
     def model(self, name: str) -> int:
         """The number of a model; put here at its first use. Raises KeyError for one that was not given."""

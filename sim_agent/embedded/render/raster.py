@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim_agent.embedded.pose import Array
-from sim_agent.embedded.render.geometry import HIDDEN
+from sim_agent.embedded.render.geometry import HIDDEN, SHELL
 from sim_agent.embedded.render.kernel import f4, inline, kernel
 from sim_agent.embedded.scene import Bytes, Floats, Ints, Material
 
@@ -45,6 +45,7 @@ def _emit(
     c: int,
     two_sided: bool,
     size: Ints,
+    offsets: Wide,
     lines: Wide,
     planes: Wide,
     bounds: Ints,
@@ -70,6 +71,14 @@ def _emit(
     last_row = int(math.floor(min(high_y, float(height)) * samples - 0.5))
     if first_row > last_row:
         return n
+    if last_row - first_row < samples and high_x - low_x < 1.0:
+        # Most of what is this small lies between the samples.
+        sample, hit = first_row % samples, False
+        for _ in range(first_row, last_row + 1):
+            hit |= math.floor(high_x - offsets[sample, 0]) >= low_x - offsets[sample, 0]
+            sample = sample + 1 if sample + 1 < samples else 0
+        if not hit:
+            return n
     bounds[n, 0] = first_row
     bounds[n, 1] = last_row
     bounds[n, 2] = int(max(low_x, 0.0))
@@ -114,6 +123,7 @@ def project(
     materials: Bytes,
     states: Bytes,
     size: Ints,
+    offsets: Wide,
     clip: Wide,
     codes: Bytes,
     corners: Wide,
@@ -127,7 +137,8 @@ def project(
 
     items: (N, 5) first and end triangle, first and end vertex, instance.
     frames: (instances, 15) an origin to subtract, then 3x4 from there to depth, x and y with |x|, |y| <= depth in view.
-    size: (3,) width, height, samples a pixel. clip, codes, corners: scratch for the vertices of one item, plus 8.
+    size: (3,) width, height, samples a pixel. offsets: (S, 2) x and y of each sample in its pixel.
+    clip, codes, corners: scratch for the vertices of one item, plus 8.
     lines: (R, 8) slope and offset of two left and two right bounds. planes: (R, 3) inverse depth in pixel coordinates.
     bounds: (R, 4) first and last sample row, first and last column. sources: (R, 2) triangle, instance.
     """
@@ -186,9 +197,9 @@ def project(
             if ca & cb & cc or states[t] & HIDDEN:
                 continue
             before = n
-            two_sided = materials[t] == _LEAF
+            two_sided = materials[t] == _LEAF and states[t] & SHELL == 0
             if (ca | cb | cc) & _NEAR == 0:
-                n = _emit(columns, rows, inverses, a, b, c, two_sided, size, lines, planes, bounds, n)
+                n = _emit(columns, rows, inverses, a, b, c, two_sided, size, offsets, lines, planes, bounds, n)
             else:
                 cut = 0
                 for edge in range(3):
@@ -209,11 +220,10 @@ def project(
                         ) * half_height
                         corners[2, count + cut] = 1.0 / NEAR_M
                         cut += 1
+                o = np.uint64(count)
                 for fan in range(cut - 2):
                     p, q = np.uint64(count + fan + 1), np.uint64(count + fan + 2)
-                    n = _emit(
-                        columns, rows, inverses, np.uint64(count), p, q, two_sided, size, lines, planes, bounds, n
-                    )
+                    n = _emit(columns, rows, inverses, o, p, q, two_sided, size, offsets, lines, planes, bounds, n)
             for record in range(before, n):
                 sources[record, 0] = t
                 sources[record, 1] = instance

@@ -130,7 +130,7 @@ class Renderer:
             samples = self.quality.columns if rgb else (0,)
             offsets = np.array([((c + 0.5) / len(samples), (k + 0.5) / len(samples)) for k, c in enumerate(samples)])
             light = self._workers.start(lambda: self._light(camera, view, placed, weather, seed)) if rgb else None
-            things = self._things(placed).in_view(view)
+            things = self._things(placed, view, camera.width / 2 / view.tan_x).in_view(view)
             self._buffer.fill(things, _view_frames(view, placed.to_world), (camera.width, camera.height), offsets)
             return self._draw_bands(camera, view, placed, offsets, light.result() if light else None, seed)
 
@@ -154,9 +154,10 @@ class Renderer:
         corners = (middle - half).astype(np.float32), (middle + half).astype(np.float32)
         return _Placed(movers, geometry.model_parts[chosen], low, high, to_world, *corners)
 
-    def _things(self, placed: _Placed) -> Things:
+    def _things(self, placed: _Placed, view: View, focal_px: float) -> Things:
         geometry = self._geometry
-        town = items_of(geometry.parts, np.zeros(len(geometry.parts), np.int32))
+        parts = geometry.parts_for(view.eye_m, focal_px)
+        town = items_of(parts, np.zeros(len(parts), np.int32))
         movers = items_of(placed.parts, np.arange(1, 1 + len(placed.movers), dtype=np.int32))
         return Things(
             np.concatenate([town, movers]),

@@ -34,7 +34,7 @@ from sim_agent.embedded.render.lookups import contact_shade, hazed, sky_share, s
 from sim_agent.embedded.render.openness import Contacts, Openness
 from sim_agent.embedded.render.shadow import SunMaps
 from sim_agent.embedded.render.sky import seen_sky, surroundings
-from sim_agent.embedded.render.textures import FULL, HALF, LEVELS, PATCHES, SIDE, Packed, fetch, noise
+from sim_agent.embedded.render.textures import FULL, LEVELS, PATCHES, SIDE, Packed, fetch, nearest_noise, noise
 from sim_agent.embedded.scene import Bytes, Floats, Ints, Material, Tag
 
 _SIDE, _MEMBERS, _CELLS = SIDE, MEMBERS, CELLS
@@ -228,7 +228,7 @@ def shade(
                         blue *= tints[instance, 2]
                     stains = looks[material, STAINS]
                     if stains > f4(0):
-                        broad = noise(texels, levels, PATCHES, u * f4(0.043), v * f4(0.043), HALF)
+                        broad = nearest_noise(texels, PATCHES, u * f4(0.043), v * f4(0.043))
                         tone = f4(1) + stains * (broad - f4(0.5))
                         red, green, blue = red * tone, green * tone, blue * tone
                     red, green, blue = red * red, green * green, blue * blue

@@ -129,6 +129,7 @@ class VisibilityBuffer:
                 geometry.materials,
                 geometry.states,
                 sides,
+                self._offsets,
                 np.empty((3, most)),
                 np.empty(most, np.uint8),
                 np.empty((3, most)),
