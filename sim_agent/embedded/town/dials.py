@@ -109,6 +109,8 @@ class TownPlan:
     """How high above and how deep below their middle height the land's waves would reach if all met; 0: all is flat."""
     shore: bool = False
     """Open water beyond one side of the town."""
+    channel: str = ""
+    """What runs through the town, under bridges: river or canal; a town on hills has none."""
     park: float = 0.15
     """Share of the blocks that are parks."""
     loose: float = 3.0

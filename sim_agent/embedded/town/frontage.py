@@ -11,6 +11,7 @@ from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.town.barriers import set_barrier
 from sim_agent.embedded.town.blocks import Block, Ground
 from sim_agent.embedded.town.buildings import Lot, build_building
+from sim_agent.embedded.town.channel import BESIDE_WATER_M
 from sim_agent.embedded.town.dials import TownPlan
 from sim_agent.embedded.town.furniture import set_billboard
 from sim_agent.embedded.town.geometry import Array
@@ -208,10 +209,15 @@ class Frontage:
         ahead = np.gradient(points, axis=0)
         ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
         line = points + behind_m * np.column_stack([-ahead[:, 1], ahead[:, 0]])
+        wet = self._ground.is_wet(line, BESIDE_WATER_M)
         if kind != "hedge":
-            set_barrier(self._scenery, kind, line, self._rng)
+            for dry in np.split(np.arange(len(line)), np.flatnonzero(np.diff(wet)) + 1):
+                if len(dry) > 1 and not wet[dry[0]]:
+                    set_barrier(self._scenery, kind, line[dry], self._rng)
             return
-        for (x0, y0), (x1, y1) in zip(line[:-1].tolist(), line[1:].tolist(), strict=True):
+        for (x0, y0), (x1, y1) in zip(
+            line[:-1][~wet[1:] & ~wet[:-1]].tolist(), line[1:][~wet[1:] & ~wet[:-1]].tolist(), strict=True
+        ):
             yaw = math.degrees(math.atan2(y1 - y0, x1 - x0))
             set_hedge(
                 self._scenery, Pose(x0, y0, GROUND_M - 0.05, 0.0, yaw, 0.0), math.hypot(x1 - x0, y1 - y0), self._rng

@@ -17,7 +17,7 @@ _LANE = 3.5
 _DOUBLE = Paint(double_centre=True, edge_lines=False)
 TOWNS: dict[str, TownPlan] = {
     "Town01": TownPlan(
-        about="a small old town in the woods: two-lane streets, mostly T-junctions, brick and plaster houses, cables",
+        about="a small old town by a river in the woods: two-lane streets, mostly T-junctions, brick and plaster houses",
         columns=5,
         rows=4,
         spacing_m=(88.0, 84.0),
@@ -36,6 +36,7 @@ TOWNS: dict[str, TownPlan] = {
         fenced=0.6,
         species=("broad", "spreading", "conifer", "autumn", "pine"),
         cables=0.45,
+        channel="river",
         trees=150,
     ),
     "Town02": TownPlan(
@@ -217,7 +218,7 @@ TOWNS: dict[str, TownPlan] = {
         trees=170,
     ),
     "Town10HD_Opt": TownPlan(
-        about="downtown at a harbour: avenues, parking along the kerb, tall buildings with shop fronts, palms, water",
+        about="downtown at a harbour: avenues, parking along the kerb, tall buildings with shop fronts, palms, a canal",
         columns=4,
         rows=4,
         spacing_m=(104.0, 98.0),
@@ -241,6 +242,7 @@ TOWNS: dict[str, TownPlan] = {
         street_trees_m=14.0,
         skyline="towers",
         shore=True,
+        channel="canal",
         park=0.12,
     ),
 }

@@ -10,6 +10,7 @@ from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.scene import Material, Tag
 from sim_agent.embedded.town.beyond import lay_backdrop
 from sim_agent.embedded.town.blocks import Block, Ground
+from sim_agent.embedded.town.channel import BESIDE_WATER_M
 from sim_agent.embedded.town.dials import TownPlan
 from sim_agent.embedded.town.frontage import Frontage
 from sim_agent.embedded.town.furniture import PROPS, hang_cables, set_bus_stop, set_lamp, set_pole, set_prop
@@ -126,10 +127,14 @@ def _kerb_side(
     s = CLEAR_OF_JUNCTION_M + float(rng.uniform(1.0, 6.0))
     if length > 45.0 and rng.random() < 0.3:
         stop = length * 0.5 + float(rng.uniform(-6.0, 6.0))
-        if min(abs(stop - other) for other in used) > 3.2 and section.sidewalk_m >= 3.4:
+        on_deck = bool(ground.is_wet([spot(stop)[:2]], BESIDE_WATER_M)[0])
+        if not on_deck and min(abs(stop - other) for other in used) > 3.2 and section.sidewalk_m >= 3.4:
             set_bus_stop(scenery, spot(stop, 0.75), rng)
             used += [stop - 1.2, stop + 1.2]
     while s < length - CLEAR_OF_JUNCTION_M:
+        if ground.is_wet([spot(s)[:2]], BESIDE_WATER_M)[0]:
+            s += 3.0
+            continue
         if min(abs(s - other) for other in used) > 2.6:
             if leafy and rng.random() < 0.75:
                 scale = float(rng.uniform(0.75, 1.0))
