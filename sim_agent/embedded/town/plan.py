@@ -28,7 +28,7 @@ TOWNS: dict[str, TownPlan] = {
         streets=(Section(1, _LANE, 0.0, 3.2, 30), Section(1, _LANE, 0.4, 4.0, 40), Section(1, _LANE, 2.3, 3.2, 40)),
         lit_tees=0.7,
         paint=_DOUBLE,
-        frontage=(("houses", 0.5), ("wood", 0.3), ("open", 0.12), ("walled", 0.08)),
+        frontage=(("houses", 0.5), ("wood", 0.3), ("open", 0.12), ("walled", 0.08), ("site", 0.03)),
         storeys=(1, 4),
         gabled=0.5,
         shops=0.3,
@@ -38,6 +38,8 @@ TOWNS: dict[str, TownPlan] = {
         cables=0.45,
         channel="river",
         trees=150,
+        roadworks=0.25,
+        cafes=0.08,
     ),
     "Town02": TownPlan(
         about="a suburb for testing only, never trained on: winding streets, gabled houses, yards, hedges, many trees",
@@ -78,7 +80,7 @@ TOWNS: dict[str, TownPlan] = {
         avenue_lines=3,
         lit_tees=0.6,
         unlit_crossings=0.15,
-        frontage=(("houses", 0.8), ("wood", 0.1), ("open", 0.05), ("walled", 0.05)),
+        frontage=(("houses", 0.8), ("wood", 0.1), ("open", 0.05), ("walled", 0.05), ("site", 0.06)),
         form="terrace",
         lot_m=(7.0, 16.0),
         storeys=(2, 6),
@@ -92,6 +94,8 @@ TOWNS: dict[str, TownPlan] = {
         park=0.2,
         # Room for a bus at (30, -6) and a house before it, where CARLA's own collision test drives into something.
         shift_m=(-30.0, -60.0),
+        roadworks=0.2,
+        cafes=0.12,
     ),
     "Town04": TownPlan(
         about="highways of four and six lanes behind guard rails, woods and hills, few houses",
@@ -135,7 +139,7 @@ TOWNS: dict[str, TownPlan] = {
         avenues=(Section(2, _LANE, 2.4, 4.6, 50),),
         avenue_lines=9,
         lit_tees=1.0,
-        frontage=(("houses", 0.5), ("wood", 0.22), ("open", 0.22), ("walled", 0.06)),
+        frontage=(("houses", 0.5), ("wood", 0.22), ("open", 0.22), ("walled", 0.06), ("site", 0.07)),
         fences=("railing", "railing", "mesh"),
         form="slab",
         lot_m=(13.0, 23.0),
@@ -152,6 +156,8 @@ TOWNS: dict[str, TownPlan] = {
         loose=0.0,
         # One avenue lies where Town05 has its long straight: CARLA's own vehicle tests drive from (31, -200) along +y.
         shift_m=(-20.0, -20.0),
+        roadworks=0.2,
+        cafes=0.1,
     ),
     "Town06": TownPlan(
         about="an industrial estate: wide pale streets, halls behind walls and mesh fences, poles and cables, few trees",
@@ -165,7 +171,7 @@ TOWNS: dict[str, TownPlan] = {
         streets=(Section(1, _LANE, 0.5, 2.6, 40), Section(2, _LANE, 0.0, 2.6, 50), Section(1, _LANE, 2.5, 2.4, 40)),
         lit_tees=0.5,
         unlit_crossings=0.2,
-        frontage=(("houses", 0.55), ("walled", 0.22), ("open", 0.15), ("wood", 0.08)),
+        frontage=(("houses", 0.55), ("walled", 0.22), ("open", 0.15), ("wood", 0.08), ("site", 0.05)),
         fences=("mesh", "mesh", "barrier", "guardrail"),
         form="hall",
         lot_m=(13.0, 23.4),
@@ -184,6 +190,7 @@ TOWNS: dict[str, TownPlan] = {
         skyline="towers",
         park=0.08,
         trees=90,
+        roadworks=0.2,
     ),
     "Town07": TownPlan(
         about="the country: narrow winding roads, farms, fields behind fences, woods and hills",
@@ -230,7 +237,7 @@ TOWNS: dict[str, TownPlan] = {
         avenues=(Section(2, _LANE, 2.4, 4.6, 50), Section(2, _LANE, 0.4, 4.6, 50)),
         avenue_lines=4,
         lit_tees=1.0,
-        frontage=(("houses", 0.86), ("open", 0.08), ("wood", 0.06)),
+        frontage=(("houses", 0.86), ("open", 0.08), ("wood", 0.06), ("site", 0.07)),
         fences=("railing", "barrier"),
         form="tower",
         storeys=(4, 12),
@@ -244,6 +251,8 @@ TOWNS: dict[str, TownPlan] = {
         shore=True,
         channel="canal",
         park=0.12,
+        roadworks=0.2,
+        cafes=0.14,
     ),
 }
 """As CARLA names them. Town02 is for testing only, as in CARLA's first benchmark (Dosovitskiy et al. 2017), which

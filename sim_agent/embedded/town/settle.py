@@ -21,6 +21,7 @@ from sim_agent.embedded.town.scenery import Scenery
 from sim_agent.embedded.town.shapes import quads
 from sim_agent.embedded.town.surface import SIDEWALK_M
 from sim_agent.embedded.town.terrain import GRASS, GRAVEL, GROUND_M, YARD
+from sim_agent.embedded.town.works import AHEAD_M, LEAST_PARKING_M, WORKS_M, set_roadworks
 
 KERB_SIDE_M = 0.55
 """From the kerb to the middle of what stands along it; people walk further in."""
@@ -59,6 +60,8 @@ def settle(
         cabled = int(rng.choice((1, -1))) if rng.random() < plan.cables else 0
         for sign in (1, -1):
             lamps += _kerb_side(scenery, ground, street, sign, kerb_trees, plan, style, sign == cabled, rng)
+            if plan.roadworks and rng.random() < plan.roadworks:
+                _dig_up(scenery, ground, street, sign, rng)
     frontage = Frontage(scenery, ground, plan, trees, bushes, grow_thickets(rng), rng)
     for block in blocks:
         if block.number not in parks:
@@ -148,6 +151,20 @@ def _kerb_side(
             used.append(s)
         s += plan.street_trees_m * float(rng.uniform(0.7, 1.2))
     return lamps
+
+
+def _dig_up(scenery: Scenery, ground: Ground, street: Street, sign: int, rng: np.random.Generator) -> None:
+    """Roadworks on the parking lane of one side, where there is one, clear of junctions and bridges."""
+    section, length = street.section, street.path.length_m
+    reach = AHEAD_M + CLEAR_OF_JUNCTION_M + 4.0
+    last = length - reach - WORKS_M[1]
+    if section.parking_m < LEAST_PARKING_M or last < reach:
+        return
+    start = float(rng.uniform(reach, last))
+    along = np.arange(start - AHEAD_M, start + WORKS_M[1] + AHEAD_M, 2.0)
+    places = street.path.beside(along if sign > 0 else length - along, sign * section.kerb_m)
+    if not ground.is_wet(places, BESIDE_WATER_M).any():
+        set_roadworks(scenery, street, sign, start, rng)
 
 
 def _tree_pit(scenery: Scenery, pose: Pose) -> None:
