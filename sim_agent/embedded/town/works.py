@@ -10,13 +10,13 @@ import numpy as np
 from sim_agent.embedded.blueprints import prop_spec
 from sim_agent.embedded.models.props import prop_makers
 from sim_agent.embedded.pose import Pose
-from sim_agent.embedded.scene import Box, Material, Mesh, Tag
+from sim_agent.embedded.scene import Box, Material, Mesh, MeshBuilder, Tag
 from sim_agent.embedded.town.barriers import set_barrier
 from sim_agent.embedded.town.furniture import Maker
 from sim_agent.embedded.town.geometry import Array
 from sim_agent.embedded.town.network import Street
 from sim_agent.embedded.town.scenery import Scenery
-from sim_agent.embedded.town.shapes import boxes, quads
+from sim_agent.embedded.town.shapes import boxes, grid_triangles, quads
 from sim_agent.embedded.town.terrain import GROUND_M
 
 LEAST_PARKING_M = 2.1
@@ -79,8 +79,7 @@ def set_roadworks(scenery: Scenery, street: Street, sign: int, start_m: float, r
         solid = [(x, y, 0.012) for x, y in corners]
         quads(scenery.builder, [solid], Tag.GROUND, Material.SOIL, (0.4, 0.34, 0.28))
     for ahead in (0.3 * length, 0.65 * length)[: 1 + int(rng.integers(2))]:
-        heap = "dirtdebris01" if rng.random() < 0.5 else "dirtdebris03"
-        put_prop(scenery, heap, at(ahead, width - 0.95, float(rng.uniform(-15.0, 15.0))))
+        _set_heap(scenery, at(ahead, width - 0.85, float(rng.uniform(-180.0, 180.0))), 0.75, rng)
     if rng.random() < 0.6:
         put_prop(scenery, "barrel", at(0.5 * length, width - 0.6))
 
@@ -121,11 +120,37 @@ def build_site(scenery: Scenery, corner: Pose, width_m: float, depth_m: float, r
     _skeleton(scenery, house, width_m * 0.76, depth_m - 6.5, int(rng.integers(1, 5)), rng)
     for x, y in ((1.6, 1.8), (width_m - 2.0, 2.0), (0.45 * width_m, 2.6)):
         if rng.random() < 0.8 and abs(x - gate - 2.0) > 2.4:
-            kind = str(rng.choice(["dirtdebris01", "dirtdebris03", "barrel", "ironplank", "box01"]))
-            foot = place(x, y, float(rng.uniform(-90.0, 90.0)))
-            put_prop(scenery, kind, foot._replace(z_m=GROUND_M))
+            kind = str(rng.choice(["heap", "heap", "barrel", "ironplank", "box01"]))
+            foot = place(x, y, float(rng.uniform(-90.0, 90.0)))._replace(z_m=GROUND_M)
+            if kind == "heap":
+                _set_heap(scenery, foot, float(rng.uniform(0.9, 1.4)), rng)
+            else:
+                put_prop(scenery, kind, foot)
     if rng.random() < 0.5:
         _set_crane(scenery, place(width_m * 0.06 + 0.4, depth_m - 1.6, float(rng.uniform(-180.0, 180.0))))
+
+
+def _set_heap(scenery: Scenery, foot: Pose, radius_m: float, rng: np.random.Generator) -> None:
+    """Sand, gravel or earth."""
+    scenery.open("Heap", Tag.DYNAMIC, foot, True)
+    scenery.builder.add_mesh(_heap(int(rng.integers(4))), foot, (radius_m, radius_m, radius_m))
+
+
+@lru_cache(maxsize=4)
+def _heap(variant: int) -> Mesh:
+    """One metre in radius."""
+    rng = np.random.default_rng(variant)
+    around = np.linspace(0.0, 2.0 * np.pi, 13)
+    shares = np.array([1.0, 0.72, 0.4, 0.02])
+    lump = rng.uniform(0.85, 1.0, (4, 13))
+    lump[:, -1] = lump[:, 0]
+    wide = shares[:, None] * lump
+    points = np.stack([wide * np.cos(around), wide * np.sin(around), (1.0 - shares[:, None]) * 0.62 * lump], -1)
+    colour = ((0.72, 0.62, 0.44), (0.5, 0.42, 0.33), (0.6, 0.58, 0.55), (0.42, 0.33, 0.25))[variant]
+    builder = MeshBuilder()
+    flat = points.reshape(-1, 3)
+    builder.add(flat, grid_triangles(4, 13), Tag.DYNAMIC, Material.SOIL, colour, None, flat[:, :2])
+    return builder.build()
 
 
 def _skeleton(
@@ -148,7 +173,7 @@ def _skeleton(
         if floor:
             lows.append((-0.2, -0.2, z - 0.28))
             highs.append((width_m + 0.2, depth_m + 0.2, z))
-    grey = tuple(float(rng.uniform(0.9, 1.1)) * c for c in _CONCRETE)
+    grey = float(rng.uniform(0.8, 1.1)) * np.array(_CONCRETE)
     builder = scenery.builder
     boxes(builder, lows, highs, Tag.BUILDING, Material.CONCRETE, grey, corner, bottom=True)
     # Brick between some columns, from the ground up.
