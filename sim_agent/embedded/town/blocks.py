@@ -111,6 +111,10 @@ class Ground:
         self.wet |= self._drawn([(1, channel)]) > 0
         self.taken |= self._drawn([(1, taken)]) > 0
 
+    def reserve(self, loops: Sequence[Array]) -> None:
+        """Takes what lies in closed loops of (N, 2) points."""
+        self.taken |= self._drawn([(1, loop) for loop in loops]) > 0
+
     def is_wet(self, points: npt.ArrayLike, within_m: float = 0.0) -> npt.NDArray[np.bool_]:
         """(N,) whether (N, 2) places lie in the channel, or a square of this half size around them touches it."""
         steps = np.linspace(-within_m, within_m, 2 * math.ceil(within_m / 1.5) + 1)

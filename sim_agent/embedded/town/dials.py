@@ -115,6 +115,8 @@ class TownPlan:
     """Open water beyond one side of the town."""
     channel: str = ""
     """What runs through the town, under bridges: river or canal; a town on hills has none."""
+    tram: bool = False
+    """A tramway along the outer streets; on level land only."""
     park: float = 0.15
     """Share of the blocks that are parks."""
     loose: float = 3.0

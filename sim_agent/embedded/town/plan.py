@@ -38,7 +38,7 @@ TOWNS: dict[str, TownPlan] = {
         cables=0.45,
         channel="river",
         trees=150,
-        roadworks=0.25,
+        roadworks=0.35,
         cafes=0.08,
     ),
     "Town02": TownPlan(
@@ -91,10 +91,11 @@ TOWNS: dict[str, TownPlan] = {
         species=("spreading", "broad", "poplar", "young"),
         street_trees_m=13.0,
         skyline="towers",
+        tram=True,
         park=0.2,
         # Room for a bus at (30, -6) and a house before it, where CARLA's own collision test drives into something.
         shift_m=(-30.0, -60.0),
-        roadworks=0.2,
+        roadworks=0.4,
         cafes=0.12,
     ),
     "Town04": TownPlan(
@@ -152,12 +153,13 @@ TOWNS: dict[str, TownPlan] = {
         species=("spreading", "broad", "poplar", "pine", "young"),
         street_trees_m=11.0,
         skyline="towers",
+        tram=True,
         park=0.3,
         loose=0.0,
         # One avenue lies where Town05 has its long straight: CARLA's own vehicle tests drive from (31, -200) along +y.
         shift_m=(-20.0, -20.0),
         roadworks=0.2,
-        cafes=0.1,
+        cafes=0.06,
     ),
     "Town06": TownPlan(
         about="an industrial estate: wide pale streets, halls behind walls and mesh fences, poles and cables, few trees",
@@ -190,7 +192,7 @@ TOWNS: dict[str, TownPlan] = {
         skyline="towers",
         park=0.08,
         trees=90,
-        roadworks=0.2,
+        roadworks=0.3,
     ),
     "Town07": TownPlan(
         about="the country: narrow winding roads, farms, fields behind fences, woods and hills",
@@ -251,7 +253,7 @@ TOWNS: dict[str, TownPlan] = {
         shore=True,
         channel="canal",
         park=0.12,
-        roadworks=0.2,
+        roadworks=0.4,
         cafes=0.14,
     ),
 }

@@ -21,6 +21,7 @@ from sim_agent.embedded.town.scenery import Scenery
 from sim_agent.embedded.town.shapes import quads
 from sim_agent.embedded.town.surface import SIDEWALK_M
 from sim_agent.embedded.town.terrain import GRASS, GRAVEL, GROUND_M, YARD
+from sim_agent.embedded.town.tram import behind_track, find_track, lay_tramway
 from sim_agent.embedded.town.works import AHEAD_M, LEAST_PARKING_M, WORKS_M, set_roadworks
 
 KERB_SIDE_M = 0.55
@@ -62,10 +63,13 @@ def settle(
             lamps += _kerb_side(scenery, ground, street, sign, kerb_trees, plan, style, sign == cabled, rng)
             if plan.roadworks and rng.random() < plan.roadworks:
                 _dig_up(scenery, ground, street, sign, rng)
+    track = next((find_track(block, ground) for block in blocks if block.outer), None) if plan.tram else None
+    if track is not None:
+        lay_tramway(scenery, track, rng)
     frontage = Frontage(scenery, ground, plan, trees, bushes, grow_thickets(rng), rng)
     for block in blocks:
         if block.number not in parks:
-            frontage.line(block)
+            frontage.line(block if track is None or not block.outer else behind_track(block, track))
     planted = 0
     for block in sorted(blocks, key=lambda b: b.number not in parks):
         planted += _plant_block(scenery, ground, block, block.number in parks, trees, bushes, plan.trees - planted, rng)

@@ -79,7 +79,7 @@ def set_roadworks(scenery: Scenery, street: Street, sign: int, start_m: float, r
         solid = [(x, y, 0.012) for x, y in corners]
         quads(scenery.builder, [solid], Tag.GROUND, Material.SOIL, (0.4, 0.34, 0.28))
     for ahead in (0.3 * length, 0.65 * length)[: 1 + int(rng.integers(2))]:
-        _set_heap(scenery, at(ahead, width - 0.85, float(rng.uniform(-180.0, 180.0))), 0.75, rng)
+        _set_heap(scenery, at(ahead, width - 0.75, 90.0 * float(rng.integers(4))), 0.65, rng)
     if rng.random() < 0.6:
         put_prop(scenery, "barrel", at(0.5 * length, width - 0.6))
 
@@ -211,7 +211,7 @@ def _crane() -> Mesh:
     maker.block((0.2, 0.8, height - 2.2), (1.6, 2.0, height - 0.2), Material.WINDOW, (0.6, 0.66, 0.7))
     maker.block((-8.0, -0.5, height - 0.9), (-6.0, 0.5, height + 0.4), Material.CONCRETE, _CONCRETE)
     for y in (-half, half):
-        maker.bar([(-8.0, y, height), (reach, y, height)], [0.09, 0.09], paint, _CRANE, 4)
+        maker.bar([(-8.0, y, height), (7.0, y, height), (reach, y, height)], [0.09] * 3, paint, _CRANE, 4)
     maker.bar([(0.0, 0.0, height), (0.0, 0.0, height + 5.0)], [0.2, 0.1], paint, _CRANE, 4)
     maker.bar([(0.0, 0.0, height + 1.4), (reach, 0.0, height + 1.0)], [0.08, 0.08], paint, _CRANE, 4)
     steps = np.arange(0.0, reach - 1.0, 2.0)
