@@ -23,7 +23,9 @@ _KINDS = {
     "railing": ("Fence", Tag.FENCE),
     "mesh": ("Fence", Tag.FENCE),
     "guardrail": ("GuardRail", Tag.GUARD_RAIL),
+    "parapet": ("Bridge_Parapet", Tag.BRIDGE),
 }
+STONE = (0.52, 0.49, 0.44)
 _VARIANTS = 6
 _STRETCH_M = 5.0
 """Length at which a stretch is made before it is scaled to fit."""
@@ -48,6 +50,10 @@ def _stretch(kind: str, variant: int) -> Mesh:
     if kind in ("wall", "high_wall", "barrier"):
         maker = Maker(Tag.WALL)
         _wall(maker, kind, variant)
+    elif kind == "parapet":
+        maker = Maker(Tag.BRIDGE)
+        maker.block((0.0, -0.13, 0.0), (_STRETCH_M, 0.13, 0.82), Material.BRICK, STONE)
+        maker.block((0.0, -0.17, 0.82), (_STRETCH_M, 0.17, 0.94), Material.CONCRETE, (0.5, 0.49, 0.46))
     elif kind == "guardrail":
         maker = Maker(Tag.GUARD_RAIL)
         _guard_rail(maker)

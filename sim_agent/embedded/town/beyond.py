@@ -33,7 +33,7 @@ def lay_backdrop(scenery: Scenery, ground: Ground, skyline: str, shore: bool, rn
         reach = (abs(c / half[0]) ** 4 + abs(s / half[1]) ** 4) ** -0.25
         x, y = centre + np.array([c, s]) * reach * float(rng.uniform(0.96, 1.1))
         radius, height = float(rng.uniform(8.0, 13.0)), float(rng.uniform(7.0, 17.0))
-        if shore and x > centre[0] + 0.8 * half[0]:
+        if (shore and x > centre[0] + 0.8 * half[0]) or ground.is_wet([(x, y)], radius)[0]:
             continue
         pose = Pose(float(x), float(y), 0.0, 0.0, float(rng.uniform(-180.0, 180.0)), 0.0)
         scenery.open("Woods", Tag.VEGETATION, pose)

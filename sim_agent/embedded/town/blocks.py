@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -102,6 +103,24 @@ class Ground:
         self.face = np.maximum(self._drawn(faces), 1)
         """Number of the face that a cell lies in."""
         self.taken = _grown(self.street)
+        self.wet = np.zeros_like(self.street)
+        """Where a channel is dug, under bridges too."""
+
+    def dig(self, channel: Array, taken: Array) -> None:
+        """A channel and what it takes of the ground, each a closed loop of (N, 2) points."""
+        self.wet |= self._drawn([(1, channel)]) > 0
+        self.taken |= self._drawn([(1, taken)]) > 0
+
+    def reserve(self, loops: Sequence[Array]) -> None:
+        """Takes what lies in closed loops of (N, 2) points."""
+        self.taken |= self._drawn([(1, loop) for loop in loops]) > 0
+
+    def is_wet(self, points: npt.ArrayLike, within_m: float = 0.0) -> npt.NDArray[np.bool_]:
+        """(N,) whether (N, 2) places lie in the channel, or a square of this half size around them touches it."""
+        steps = np.linspace(-within_m, within_m, 2 * math.ceil(within_m / 1.5) + 1)
+        around = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+        rows, columns = self.cells(np.asarray(points, np.float64)[:, None] + around)
+        return np.asarray(self.wet[rows, columns].any(1), bool)
 
     def _drawn(self, loops: Sequence[tuple[int, Array]]) -> npt.NDArray[np.uint8]:
         image = Image.new("L", self._size)

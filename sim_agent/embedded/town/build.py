@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from sim_agent.embedded.scene import Mesh
 from sim_agent.embedded.town.blocks import find_blocks, ground_of
+from sim_agent.embedded.town.bridges import channel_slopes, lay_channel
+from sim_agent.embedded.town.channel import dig_channel
 from sim_agent.embedded.town.hills import Hills, on_hills
 from sim_agent.embedded.town.model import Bounds, Town
 from sim_agent.embedded.town.navmesh import write_navmesh
@@ -39,8 +41,11 @@ def put_together(name: str, seed: int = 0) -> Town:
     lay_surfaces(scenery, network, rng)
     blocks = find_blocks(network)
     ground = ground_of(network, blocks)
+    channel = dig_channel(plan.channel, network, ground, rng) if plan.channel else None
     kinds, parks = block_kinds(blocks, plan, rng)
     lay_terrain(scenery, ground, kinds, rng, shore=plan.shore)
+    if channel is not None:
+        lay_channel(scenery, channel, rng)
     set_signposts(scenery, ground, sites)
     lamps = settle(scenery, network, blocks, ground, parks, plan, rng)
     mesh, objects = scenery.finish()
@@ -48,7 +53,7 @@ def put_together(name: str, seed: int = 0) -> Town:
     hills = Hills(plan.hills_m, rng) if plan.hills_m else None
     town = Town(
         name=short,
-        opendrive=write_opendrive(short, network, sites, hills),
+        opendrive=write_opendrive(short, network, sites, hills, channel.bridges if channel else ()),
         spawn_points=spawn_points(network),
         navmesh=write_navmesh(lay_walkways(network), hills),
         mesh=mesh,
@@ -56,6 +61,7 @@ def put_together(name: str, seed: int = 0) -> Town:
         signals=tuple(site.signal for site in sites),
         lamps=lamps,
         bounds=bounds_of(mesh),
+        slopes=channel_slopes(channel, ground) if channel else None,
     )
     if hills is None:
         return town

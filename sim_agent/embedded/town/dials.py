@@ -71,7 +71,7 @@ class TownPlan:
     """Share of the X-junctions that have stop signs instead of lights."""
     paint: Paint = Paint()
     frontage: tuple[tuple[str, float], ...] = (("houses", 1.0),)
-    """What lines the blocks, and how often: houses, wood, open, walled."""
+    """What lines the blocks, and how often: houses, wood, open, walled, site (where a house is being built)."""
     fences: tuple[str, ...] = ("railing", "mesh", "guardrail")
     """What stands before woods and open land, when anything does."""
     form: str = "house"
@@ -101,6 +101,10 @@ class TownPlan:
     lamp_styles: tuple[int, ...] = (0, 1, 2)
     furnished: float = 0.65
     """Share of the places along a kerb without a tree at which something stands."""
+    roadworks: float = 0.0
+    """Share of the sides of streets with parking lanes where one is dug up."""
+    cafes: float = 0.0
+    """Share of the buildings with tables and chairs before a shop front."""
     cables: float = 0.0
     """Share of the streets with poles and overhead cables along one side."""
     skyline: str = "woods"
@@ -109,6 +113,10 @@ class TownPlan:
     """How high above and how deep below their middle height the land's waves would reach if all met; 0: all is flat."""
     shore: bool = False
     """Open water beyond one side of the town."""
+    channel: str = ""
+    """What runs through the town, under bridges: river or canal; a town on hills has none."""
+    tram: bool = False
+    """A tramway along the outer streets; on level land only."""
     park: float = 0.15
     """Share of the blocks that are parks."""
     loose: float = 3.0

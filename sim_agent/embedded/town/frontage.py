@@ -11,6 +11,7 @@ from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.town.barriers import set_barrier
 from sim_agent.embedded.town.blocks import Block, Ground
 from sim_agent.embedded.town.buildings import Lot, build_building
+from sim_agent.embedded.town.channel import BESIDE_WATER_M
 from sim_agent.embedded.town.dials import TownPlan
 from sim_agent.embedded.town.furniture import set_billboard
 from sim_agent.embedded.town.geometry import Array
@@ -18,6 +19,12 @@ from sim_agent.embedded.town.halls import build_hall
 from sim_agent.embedded.town.plants import THICKET_M, Plant, set_hedge, set_plant
 from sim_agent.embedded.town.scenery import Scenery
 from sim_agent.embedded.town.terrain import GROUND_M
+from sim_agent.embedded.town.works import build_site, set_terrace
+
+_KEEP_M = 0.75
+"""Ground is taken in squares: this far from what is taken already it is free for certain."""
+_TERRACE_M = 2.7
+"""Depth of the strip with tables before a café."""
 
 
 class _Edge:
@@ -66,7 +73,9 @@ class Frontage:
             kind = str(rng.choice(self._kinds, p=self._shares))
             if block.outer and kind == "houses" and rng.random() < 0.3:
                 kind = "wood"
-            if kind == "houses":
+            if kind == "site":
+                end = self._site(edge, s)
+            elif kind == "houses":
                 end = min(s + float(rng.uniform(28.0, 75.0)), edge.length_m)
                 while s < end - 6.0:
                     s = self._house(edge, s)
@@ -76,6 +85,23 @@ class Frontage:
             s = end if kind != "houses" else max(s, end - 6.0)
             s += float(rng.uniform(0.5, 2.5))
 
+    def _site(self, edge: _Edge, s: float) -> float:
+        """A lot on which a house is being built, or open land; where it ends."""
+        rng = self._rng
+        width, depth = float(rng.uniform(15.0, 24.0)), float(rng.uniform(13.0, 18.0))
+        start, end = edge.at(s), edge.at(min(s + width, edge.length_m))
+        chord = end - start
+        if float(np.hypot(*chord)) > 0.95 * width:
+            ahead = chord / float(np.hypot(*chord))
+            inward = np.array([-ahead[1], ahead[0]])
+            corner = start + inward * _KEEP_M
+            if self._ground.take(corner, ahead * width, inward * depth):
+                build_site(self._scenery, Pose(corner[0], corner[1], 0.0, 0.0, _yaw(ahead), 0.0), width, depth, rng)
+                return s + width
+        last = min(s + width, edge.length_m)
+        self._green(edge, "open", s, last, False)
+        return last
+
     def _house(self, edge: _Edge, s: float) -> float:
         """One building with its front yard; where the next may start."""
         plan, rng = self._plan, self._rng
@@ -84,6 +110,9 @@ class Frontage:
         if plan.form == "hall":
             depth *= 1.4
         setback = float(rng.uniform(*plan.setback_m))
+        is_cafe = bool(plan.cafes) and bool(rng.random() < plan.cafes)
+        if is_cafe:
+            setback = _TERRACE_M + 2.0 * _KEEP_M
         built = 0.0
         for shrink in (1.0, 0.75, 0.55):
             w, d = width * shrink, depth * shrink
@@ -96,11 +125,17 @@ class Frontage:
             inward = np.array([-ahead[1], ahead[0]])
             corner = start + inward * setback
             if self._ground.take(corner, ahead * w, inward * d):
-                self._build(Pose(corner[0], corner[1], 0.05, 0.0, _yaw(ahead), 0.0), w, d, shrink, setback)
+                pose = Pose(corner[0], corner[1], 0.05, 0.0, _yaw(ahead), 0.0)
+                self._build(pose, w, d, shrink, 0.0 if is_cafe else setback, is_cafe)
+                strip = (start + inward * _KEEP_M + ahead * 0.5, ahead * (w - 1.0), inward * _TERRACE_M)
+                if is_cafe and self._ground.take(*strip):
+                    set_terrace(self._scenery, strip, rng)
                 built = w
                 break
         if not built:
             return s + 3.0
+        if is_cafe:
+            return s + built + 0.6
         if setback > 1.6 and rng.random() < plan.fenced:
             kind = str(rng.choice(("wall", "fence", "hedge", "railing") if plan.form != "hall" else plan.fences))
             gap = float(rng.uniform(0.2, 0.7)) * built
@@ -118,13 +153,15 @@ class Frontage:
         between = float(rng.choice([0.6, 0.6, 4.0])) if dense else float(rng.uniform(1.0, 6.0))
         return s + built + (0.15 if plan.form == "terrace" and rng.random() < 0.8 else between)
 
-    def _build(self, pose: Pose, width_m: float, depth_m: float, shrink: float, setback_m: float) -> None:
+    def _build(
+        self, pose: Pose, width_m: float, depth_m: float, shrink: float, setback_m: float, is_cafe: bool
+    ) -> None:
         plan, rng = self._plan, self._rng
         storeys = int(rng.integers(plan.storeys[0], plan.storeys[1] + 1))
         if shrink < 0.7:
             storeys = min(storeys, 3)
         gabled = storeys <= 3 and bool(rng.random() < plan.gabled)
-        shop = bool(rng.random() < plan.shops) and setback_m < 2.5
+        shop = (bool(rng.random() < plan.shops) and setback_m < 2.5) or is_cafe
         lot = Lot(pose, width_m, depth_m, storeys, gabled, shop, plan.form, plan.walls)
         if plan.form == "hall" and width_m > 12.0 and rng.random() < 0.8:
             build_hall(self._scenery, lot, rng)
@@ -208,10 +245,15 @@ class Frontage:
         ahead = np.gradient(points, axis=0)
         ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
         line = points + behind_m * np.column_stack([-ahead[:, 1], ahead[:, 0]])
+        wet = self._ground.is_wet(line, BESIDE_WATER_M)
         if kind != "hedge":
-            set_barrier(self._scenery, kind, line, self._rng)
+            for dry in np.split(np.arange(len(line)), np.flatnonzero(np.diff(wet)) + 1):
+                if len(dry) > 1 and not wet[dry[0]]:
+                    set_barrier(self._scenery, kind, line[dry], self._rng)
             return
-        for (x0, y0), (x1, y1) in zip(line[:-1].tolist(), line[1:].tolist(), strict=True):
+        for (x0, y0), (x1, y1) in zip(
+            line[:-1][~wet[1:] & ~wet[:-1]].tolist(), line[1:][~wet[1:] & ~wet[:-1]].tolist(), strict=True
+        ):
             yaw = math.degrees(math.atan2(y1 - y0, x1 - x0))
             set_hedge(
                 self._scenery, Pose(x0, y0, GROUND_M - 0.05, 0.0, yaw, 0.0), math.hypot(x1 - x0, y1 - y0), self._rng

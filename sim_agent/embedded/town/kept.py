@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from sim_agent.embedded import pose, scene
+from sim_agent.embedded import blueprints, models, pose, scene
 from sim_agent.embedded.cache import Arrays, cache_folder, digest_of, kept_arrays
 from sim_agent.embedded.town.build import put_together
 from sim_agent.embedded.town.model import Town
@@ -50,7 +50,8 @@ def build_town(name: str, seed: int = 0) -> Town:
 
 @cache
 def _state() -> str:
-    sources = [*Path(__file__).parent.glob("*.py"), Path(pose.__file__), Path(scene.__file__)]
+    folders = [Path(__file__).parent, Path(models.__file__).parent, Path(blueprints.__file__).parent]
+    sources = [*(path for folder in folders for path in folder.glob("*.py")), Path(pose.__file__), Path(scene.__file__)]
     return digest_of(sources, np.__version__)
 
 

@@ -8,6 +8,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from sim_agent.embedded.town.channel import Bridge
 from sim_agent.embedded.town.dials import Section
 from sim_agent.embedded.town.geometry import Path
 from sim_agent.embedded.town.hills import Hills
@@ -23,7 +24,13 @@ _ELEVATION_STEP_M = 3.0
 _NAMES = {"light": "Signal_3Light_Post01", "stop": "Sign_Stop", "yield": "Sign_Yield"}
 
 
-def write_opendrive(name: str, network: Network, sites: Sequence[Site], hills: Hills | None = None) -> str:
+def write_opendrive(
+    name: str,
+    network: Network,
+    sites: Sequence[Site],
+    hills: Hills | None = None,
+    bridges: Sequence[Bridge] = (),
+) -> str:
     """The map's text; with hills, its roads climb them.
 
     Every controller's signals are in it: a missing one kills CARLA's client.
@@ -47,7 +54,7 @@ def write_opendrive(name: str, network: Network, sites: Sequence[Site], hills: H
     for street in network.streets:
         here = [site for site in sites if site.road_id == street.road_id]
         joins = (ends[street.road_id, False], ends[street.road_id, True])
-        out.append(_street(street, joins, street_borders(street, network.paint), here, hills))
+        out.append(_street(street, joins, street_borders(street, network.paint), here, hills, bridges))
     for junction in network.junctions:
         out.extend(_turn(junction, turn, crossings.get(turn.road_id, []), hills) for turn in junction.turns)
     controllers: dict[int, list[int]] = {}
@@ -116,7 +123,12 @@ def _marks(border: Border | None) -> str:
 
 
 def _street(
-    street: Street, joins: tuple[int, int], borders: Sequence[Border], sites: Sequence[Site], hills: Hills | None
+    street: Street,
+    joins: tuple[int, int],
+    borders: Sequence[Border],
+    sites: Sequence[Site],
+    hills: Hills | None,
+    bridges: Sequence[Bridge],
 ) -> str:
     section = street.section
     by_lane = {border.lane_id: border for border in borders}
@@ -136,6 +148,12 @@ def _street(
     right = "".join(lane(number, -1) for number in range(1, len(kinds) + 1))
     centre = f'<lane id="0" type="none" level="false"><link></link>{_marks(by_lane[0])}</lane>'
     signals = "".join(_signal(site, section) for site in sites)
+    decks = "".join(
+        f'<bridge id="{number}" name="Bridge_{number}" s="{_number(bridge.start_m)}" '
+        f'length="{_number(bridge.end_m - bridge.start_m)}" type="concrete"/>'
+        for number, bridge in enumerate(bridges)
+        if bridge.street.road_id == street.road_id
+    )
     return (
         f'<road name="Road {street.road_id}" length="{_number(street.path.length_m)}" id="{street.road_id}" junction="-1">'
         f'<link><predecessor elementType="junction" elementId="{joins[0]}"/>'
@@ -144,7 +162,7 @@ def _street(
         f"{_plan_view(street.path, hills)}"
         f'<lanes><laneOffset s="0" a="0" b="0" c="0" d="0"/><laneSection s="0"><left>{left}</left>'
         f"<center>{centre}</center><right>{right}</right></laneSection></lanes>"
-        f"<objects></objects><signals>{signals}</signals></road>"
+        f"<objects>{decks}</objects><signals>{signals}</signals></road>"
     )
 
 

@@ -17,7 +17,7 @@ _LANE = 3.5
 _DOUBLE = Paint(double_centre=True, edge_lines=False)
 TOWNS: dict[str, TownPlan] = {
     "Town01": TownPlan(
-        about="a small old town in the woods: two-lane streets, mostly T-junctions, brick and plaster houses, cables",
+        about="a small old town by a river in the woods: two-lane streets, mostly T-junctions, brick and plaster houses",
         columns=5,
         rows=4,
         spacing_m=(88.0, 84.0),
@@ -28,7 +28,7 @@ TOWNS: dict[str, TownPlan] = {
         streets=(Section(1, _LANE, 0.0, 3.2, 30), Section(1, _LANE, 0.4, 4.0, 40), Section(1, _LANE, 2.3, 3.2, 40)),
         lit_tees=0.7,
         paint=_DOUBLE,
-        frontage=(("houses", 0.5), ("wood", 0.3), ("open", 0.12), ("walled", 0.08)),
+        frontage=(("houses", 0.5), ("wood", 0.3), ("open", 0.12), ("walled", 0.08), ("site", 0.03)),
         storeys=(1, 4),
         gabled=0.5,
         shops=0.3,
@@ -36,7 +36,10 @@ TOWNS: dict[str, TownPlan] = {
         fenced=0.6,
         species=("broad", "spreading", "conifer", "autumn", "pine"),
         cables=0.45,
+        channel="river",
         trees=150,
+        roadworks=0.35,
+        cafes=0.08,
     ),
     "Town02": TownPlan(
         about="a suburb for testing only, never trained on: winding streets, gabled houses, yards, hedges, many trees",
@@ -77,7 +80,7 @@ TOWNS: dict[str, TownPlan] = {
         avenue_lines=3,
         lit_tees=0.6,
         unlit_crossings=0.15,
-        frontage=(("houses", 0.8), ("wood", 0.1), ("open", 0.05), ("walled", 0.05)),
+        frontage=(("houses", 0.8), ("wood", 0.1), ("open", 0.05), ("walled", 0.05), ("site", 0.06)),
         form="terrace",
         lot_m=(7.0, 16.0),
         storeys=(2, 6),
@@ -88,9 +91,12 @@ TOWNS: dict[str, TownPlan] = {
         species=("spreading", "broad", "poplar", "young"),
         street_trees_m=13.0,
         skyline="towers",
+        tram=True,
         park=0.2,
         # Room for a bus at (30, -6) and a house before it, where CARLA's own collision test drives into something.
         shift_m=(-30.0, -60.0),
+        roadworks=0.4,
+        cafes=0.12,
     ),
     "Town04": TownPlan(
         about="highways of four and six lanes behind guard rails, woods and hills, few houses",
@@ -134,7 +140,7 @@ TOWNS: dict[str, TownPlan] = {
         avenues=(Section(2, _LANE, 2.4, 4.6, 50),),
         avenue_lines=9,
         lit_tees=1.0,
-        frontage=(("houses", 0.5), ("wood", 0.22), ("open", 0.22), ("walled", 0.06)),
+        frontage=(("houses", 0.5), ("wood", 0.22), ("open", 0.22), ("walled", 0.06), ("site", 0.07)),
         fences=("railing", "railing", "mesh"),
         form="slab",
         lot_m=(13.0, 23.0),
@@ -147,10 +153,13 @@ TOWNS: dict[str, TownPlan] = {
         species=("spreading", "broad", "poplar", "pine", "young"),
         street_trees_m=11.0,
         skyline="towers",
+        tram=True,
         park=0.3,
         loose=0.0,
         # One avenue lies where Town05 has its long straight: CARLA's own vehicle tests drive from (31, -200) along +y.
         shift_m=(-20.0, -20.0),
+        roadworks=0.2,
+        cafes=0.06,
     ),
     "Town06": TownPlan(
         about="an industrial estate: wide pale streets, halls behind walls and mesh fences, poles and cables, few trees",
@@ -164,7 +173,7 @@ TOWNS: dict[str, TownPlan] = {
         streets=(Section(1, _LANE, 0.5, 2.6, 40), Section(2, _LANE, 0.0, 2.6, 50), Section(1, _LANE, 2.5, 2.4, 40)),
         lit_tees=0.5,
         unlit_crossings=0.2,
-        frontage=(("houses", 0.55), ("walled", 0.22), ("open", 0.15), ("wood", 0.08)),
+        frontage=(("houses", 0.55), ("walled", 0.22), ("open", 0.15), ("wood", 0.08), ("site", 0.05)),
         fences=("mesh", "mesh", "barrier", "guardrail"),
         form="hall",
         lot_m=(13.0, 23.4),
@@ -183,6 +192,7 @@ TOWNS: dict[str, TownPlan] = {
         skyline="towers",
         park=0.08,
         trees=90,
+        roadworks=0.3,
     ),
     "Town07": TownPlan(
         about="the country: narrow winding roads, farms, fields behind fences, woods and hills",
@@ -217,7 +227,7 @@ TOWNS: dict[str, TownPlan] = {
         trees=170,
     ),
     "Town10HD_Opt": TownPlan(
-        about="downtown at a harbour: avenues, parking along the kerb, tall buildings with shop fronts, palms, water",
+        about="downtown at a harbour: avenues, parking along the kerb, tall buildings with shop fronts, palms, a canal",
         columns=4,
         rows=4,
         spacing_m=(104.0, 98.0),
@@ -229,7 +239,7 @@ TOWNS: dict[str, TownPlan] = {
         avenues=(Section(2, _LANE, 2.4, 4.6, 50), Section(2, _LANE, 0.4, 4.6, 50)),
         avenue_lines=4,
         lit_tees=1.0,
-        frontage=(("houses", 0.86), ("open", 0.08), ("wood", 0.06)),
+        frontage=(("houses", 0.86), ("open", 0.08), ("wood", 0.06), ("site", 0.07)),
         fences=("railing", "barrier"),
         form="tower",
         storeys=(4, 12),
@@ -241,7 +251,10 @@ TOWNS: dict[str, TownPlan] = {
         street_trees_m=14.0,
         skyline="towers",
         shore=True,
+        channel="canal",
         park=0.12,
+        roadworks=0.4,
+        cafes=0.14,
     ),
 }
 """As CARLA names them. Town02 is for testing only, as in CARLA's first benchmark (Dosovitskiy et al. 2017), which

@@ -10,6 +10,7 @@ from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.scene import Material, Tag
 from sim_agent.embedded.town.beyond import lay_backdrop
 from sim_agent.embedded.town.blocks import Block, Ground
+from sim_agent.embedded.town.channel import BESIDE_WATER_M
 from sim_agent.embedded.town.dials import TownPlan
 from sim_agent.embedded.town.frontage import Frontage
 from sim_agent.embedded.town.furniture import PROPS, hang_cables, set_bus_stop, set_lamp, set_pole, set_prop
@@ -20,6 +21,8 @@ from sim_agent.embedded.town.scenery import Scenery
 from sim_agent.embedded.town.shapes import quads
 from sim_agent.embedded.town.surface import SIDEWALK_M
 from sim_agent.embedded.town.terrain import GRASS, GRAVEL, GROUND_M, YARD
+from sim_agent.embedded.town.tram import behind_track, find_track, lay_tramway
+from sim_agent.embedded.town.works import AHEAD_M, LEAST_PARKING_M, WORKS_M, set_roadworks
 
 KERB_SIDE_M = 0.55
 """From the kerb to the middle of what stands along it; people walk further in."""
@@ -58,10 +61,15 @@ def settle(
         cabled = int(rng.choice((1, -1))) if rng.random() < plan.cables else 0
         for sign in (1, -1):
             lamps += _kerb_side(scenery, ground, street, sign, kerb_trees, plan, style, sign == cabled, rng)
+            if plan.roadworks and rng.random() < plan.roadworks:
+                _dig_up(scenery, ground, street, sign, rng)
+    track = next((find_track(block, ground) for block in blocks if block.outer), None) if plan.tram else None
+    if track is not None:
+        lay_tramway(scenery, track, rng)
     frontage = Frontage(scenery, ground, plan, trees, bushes, grow_thickets(rng), rng)
     for block in blocks:
         if block.number not in parks:
-            frontage.line(block)
+            frontage.line(block if track is None or not block.outer else behind_track(block, track))
     planted = 0
     for block in sorted(blocks, key=lambda b: b.number not in parks):
         planted += _plant_block(scenery, ground, block, block.number in parks, trees, bushes, plan.trees - planted, rng)
@@ -126,10 +134,14 @@ def _kerb_side(
     s = CLEAR_OF_JUNCTION_M + float(rng.uniform(1.0, 6.0))
     if length > 45.0 and rng.random() < 0.3:
         stop = length * 0.5 + float(rng.uniform(-6.0, 6.0))
-        if min(abs(stop - other) for other in used) > 3.2 and section.sidewalk_m >= 3.4:
+        on_deck = bool(ground.is_wet([spot(stop)[:2]], BESIDE_WATER_M)[0])
+        if not on_deck and min(abs(stop - other) for other in used) > 3.2 and section.sidewalk_m >= 3.4:
             set_bus_stop(scenery, spot(stop, 0.75), rng)
             used += [stop - 1.2, stop + 1.2]
     while s < length - CLEAR_OF_JUNCTION_M:
+        if ground.is_wet([spot(s)[:2]], BESIDE_WATER_M)[0]:
+            s += 3.0
+            continue
         if min(abs(s - other) for other in used) > 2.6:
             if leafy and rng.random() < 0.75:
                 scale = float(rng.uniform(0.75, 1.0))
@@ -143,6 +155,20 @@ def _kerb_side(
             used.append(s)
         s += plan.street_trees_m * float(rng.uniform(0.7, 1.2))
     return lamps
+
+
+def _dig_up(scenery: Scenery, ground: Ground, street: Street, sign: int, rng: np.random.Generator) -> None:
+    """Roadworks on the parking lane of one side, where there is one, clear of junctions and bridges."""
+    section, length = street.section, street.path.length_m
+    reach = AHEAD_M + CLEAR_OF_JUNCTION_M + 4.0
+    last = length - reach - WORKS_M[1]
+    if section.parking_m < LEAST_PARKING_M or last < reach:
+        return
+    start = float(rng.uniform(reach, last))
+    along = np.arange(start - AHEAD_M, start + WORKS_M[1] + AHEAD_M, 2.0)
+    places = street.path.beside(along if sign > 0 else length - along, sign * section.kerb_m)
+    if not ground.is_wet(places, BESIDE_WATER_M).any():
+        set_roadworks(scenery, street, sign, start, rng)
 
 
 def _tree_pit(scenery: Scenery, pose: Pose) -> None:

@@ -21,8 +21,9 @@ _FAR_M = 700.0
 """The land ends here: a metre and a half above it the edge is an eighth of a degree below the horizon."""
 
 GRASS, YARD, GRAVEL = "grass", "yard", "gravel"
+GRASS_TINT = (0.22, 0.26, 0.25)
 _LOOKS = {
-    GRASS: ("Terrain", Tag.TERRAIN, Material.GRASS, (0.22, 0.26, 0.25)),
+    GRASS: ("Terrain", Tag.TERRAIN, Material.GRASS, GRASS_TINT),
     YARD: ("Ground", Tag.GROUND, Material.CONCRETE, (0.45, 0.45, 0.44)),
     GRAVEL: ("Terrain", Tag.TERRAIN, Material.SOIL, (0.4, 0.37, 0.32)),
 }
@@ -64,12 +65,12 @@ def lay_terrain(
     scenery.open("Terrain", Tag.TERRAIN, Pose(float(centre[0]), float(centre[1]), z_m))
     _lay(scenery, land, z_m, relief, tag, material, colour, rng)
     scenery.open("Terrain", Tag.TERRAIN, Pose(float(centre[0]), float(centre[1]), _BED_M))
-    _lay(scenery, _tiles(ground.low, high, 12.0), _BED_M, relief, tag, Material.SOIL, colour, rng)
+    _lay(scenery, dry_squares(ground), _BED_M, relief, tag, Material.SOIL, colour, rng)
 
 
 def _squares(ground: Ground) -> Array:
-    """(N, 3) x, y and size of squares that cover all ground beside the streets and keep off the asphalt."""
-    asphalt, open_land = ground.asphalt, ~ground.street
+    """(N, 3) x, y and size of squares that cover all ground beside the streets and keep off asphalt and water."""
+    asphalt, open_land = ground.asphalt | ground.wet, ~ground.street
     parts = []
     todo = np.ones((1, 1), bool)
     for level, size_m in enumerate(_SIZES_M):
@@ -101,9 +102,17 @@ def _blocks(mask: npt.NDArray[np.bool_], cells: int) -> npt.NDArray[np.bool_]:
     return np.asarray(square.any((1, 3)), bool)
 
 
-def _tiles(low: Array, high: Array, size_m: float) -> Array:
-    x, y = np.meshgrid(np.arange(low[0], high[0] - 1e-6, size_m), np.arange(low[1], high[1] - 1e-6, size_m))
-    return np.column_stack([x.ravel(), y.ravel(), np.full(x.size, size_m)])
+def dry_squares(ground: Ground) -> Array:
+    """(N, 3) x, y and size of squares that cover the raster, streets included, but for what is dug."""
+    parts = []
+    todo = np.ones_like(_blocks(ground.wet, round(_SIZES_M[0] / ground.cell_m)))
+    for size_m in _SIZES_M:
+        wet = _blocks(ground.wet, round(size_m / ground.cell_m))
+        rows, columns = np.nonzero(todo & ~wet)
+        corner = ground.low + np.column_stack([columns, rows]) * size_m
+        parts.append(np.column_stack([corner, np.full(len(corner), size_m)]))
+        todo = np.repeat(np.repeat(todo & wet, 2, 0), 2, 1)
+    return np.concatenate(parts)
 
 
 def _around(low: Array, high: Array) -> Array:
