@@ -35,9 +35,6 @@ DIAL: dict[str, _Dial] = {
     "xl": _Dial(2.0, 1024 * 576, 32, 3e-3, 20000, "for GPUs"),
 }
 
-FINE_TUNING_RATE = 0.5
-"""Share of the dial's learning rate for a run that starts from a model."""
-
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -274,8 +271,7 @@ def resolve(
         reasons.append(("steps", str(steps), f"{config.epochs:g} epochs of {frames} pictures"))
     else:
         steps = choose("steps", dial.steps, f"{dial.steps * batch / max(1, frames):.0f} epochs of {frames} pictures")
-    peak = dial.learning_rate * (FINE_TUNING_RATE if start else 1.0)
-    rate = choose("learning_rate", peak, f"for batches of {batch} with warm-up{', from a model' if start else ''}")
+    rate = choose("learning_rate", dial.learning_rate, f"for batches of {batch} with warm-up")
     return Recipe(config, network, picture, crop, stored, batch, steps, rate, tuple(reasons))
 
 

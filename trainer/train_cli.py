@@ -45,8 +45,8 @@ class TrainArguments:
     val: tuple[Path, ...] = ()
     """Other data to validate on, instead of a split of --data."""
     start_from: Path | None = None
-    """A finished model (RUN/model) to go on from, on other data: its network and weights, half the learning rate. With
-    --submit: a folder there."""
+    """A finished model (RUN/model) to go on from, on other data: its network and weights. With --submit: a folder
+    there."""
     table: str | None = None
     """Label table of folders that have no labels.yaml: carla-0.8, carla-0.9.10, carla-0.9.14, idda-24 or a YAML file."""
     encoding: str | None = None
