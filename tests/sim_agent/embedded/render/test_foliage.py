@@ -84,9 +84,12 @@ def test_a_far_wood_is_drawn_with_fewer_leaves_and_looks_as_dense(monkeypatch, a
         pictures.append(renderer.render(camera, [], Weather(), seed=1))
         renderer.close()
     seen = [picture.tag == Tag.VEGETATION for picture in pictures]
-    assert seen[0].sum() == pytest.approx(seen[1].sum(), rel=0.05)
-    light = [picture.bgra[where][:, :3].mean() for picture, where in zip(pictures, seen, strict=True)]
-    assert light[0] == pytest.approx(light[1], rel=0.05)
+    assert seen[0].sum() == pytest.approx(seen[1].sum(), rel=0.06)
+    # Over wood and sky together: a ragged edge mixes them within its pixels, a coarse one beside each other.
+    rows, columns = np.nonzero(seen[1])
+    box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+    light = [picture.bgra[box][..., :3].mean() for picture in pictures]
+    assert light[0] == pytest.approx(light[1], rel=0.03)
 
 
 def test_levels_follow_the_distance_and_the_size_in_the_picture():
