@@ -235,11 +235,11 @@ class Geometry:
             self.levels[level, leafy] = own
 
     def parts_for(self, eye_m: npt.NDArray[np.float64], focal_px: float) -> Ints:
-        """(C, 4) each cluster at the level that a camera there needs: the leaves of the next would be seen one by one."""
+        """(C, 4) each cluster at the level that is enough for a camera there, however it is turned."""
         low, high = self.low_m - eye_m, self.high_m - eye_m
         apart = np.maximum(np.maximum(low, -high), 0.0)
         leaf_px = self.leaf_m * focal_px / np.maximum(np.sqrt((apart**2).sum(axis=1)), 1e-3)
-        level = sum((leaf_px < limit).astype(np.int64) for limit in LEVEL_PX)
+        level = (leaf_px[:, None] < LEVEL_PX).sum(axis=1)
         return self.levels[level, np.arange(len(level))]
 
     def model(self, name: str) -> int:

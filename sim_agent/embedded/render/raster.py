@@ -316,10 +316,16 @@ def farthest(inverse_depth: Floats, samples: int, tiles: Floats) -> None:
     for row in range(tiles.shape[0]):
         for column in range(tiles.shape[1]):
             tiles[row, column] = f4(1e30)
+    width = inverse_depth.shape[1]
     for row in range(inverse_depth.shape[0]):
-        line = tiles[row // (samples * TILE_PX)]
-        for x in range(inverse_depth.shape[1]):
-            line[x // TILE_PX] = min(line[x // TILE_PX], inverse_depth[row, x])
+        line, depths = tiles[row // (samples * TILE_PX)], inverse_depth[row]
+        for column in range(width // TILE_PX):
+            least = line[column]
+            for x in range(TILE_PX * column, TILE_PX * (column + 1)):
+                least = min(least, depths[x])
+            line[column] = least
+        for x in range(width // TILE_PX * TILE_PX, width):
+            line[x // TILE_PX] = min(line[x // TILE_PX], depths[x])
 
 
 @kernel
@@ -382,14 +388,16 @@ def read_labels(
     """The labels and depth of the pixels of some rows from the sample number `centre` of each pixel."""
     for y in range(tag.shape[0]):
         row = y * samples + centre
+        # Neighbours mostly show the same triangle.
+        before, its_tag, its_object = -1, sky_tag, 0
         for x in range(tag.shape[1]):
             record = records[row, x]
-            if record < 0:
-                tag[y, x] = sky_tag
-                instance[y, x] = 0
-                depth_m[y, x] = far_m
-            else:
-                triangle, mover = sources[record, 0], sources[record, 1]
-                tag[y, x] = tags[triangle]
-                instance[y, x] = objects[triangle] if mover == 0 else instance_objects[mover]
-                depth_m[y, x] = min(f4(1) / inverse_depth[row, x], far_m)
+            if record != before:
+                before, its_tag, its_object = record, sky_tag, 0
+                if record >= 0:
+                    triangle, mover = sources[record, 0], sources[record, 1]
+                    its_tag = tags[triangle]
+                    its_object = objects[triangle] if mover == 0 else instance_objects[mover]
+            tag[y, x] = its_tag
+            instance[y, x] = its_object
+            depth_m[y, x] = far_m if record < 0 else min(f4(1) / inverse_depth[row, x], far_m)
