@@ -105,9 +105,11 @@ class Ground:
         self.taken = _grown(self.street)
         self.wet = np.zeros_like(self.street)
         """Where a channel is dug, under bridges too."""
+        self._is_dug = False
 
     def dig(self, channel: Array, taken: Array) -> None:
         """A channel and what it takes of the ground, each a closed loop of (N, 2) points."""
+        self._is_dug = True
         self.wet |= self._drawn([(1, channel)]) > 0
         self.taken |= self._drawn([(1, taken)]) > 0
 
@@ -117,9 +119,12 @@ class Ground:
 
     def is_wet(self, points: npt.ArrayLike, within_m: float = 0.0) -> npt.NDArray[np.bool_]:
         """(N,) whether (N, 2) places lie in the channel, or a square of this half size around them touches it."""
+        places = np.asarray(points, np.float64)
+        if not self._is_dug:
+            return np.zeros(len(places), bool)
         steps = np.linspace(-within_m, within_m, 2 * math.ceil(within_m / 1.5) + 1)
         around = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
-        rows, columns = self.cells(np.asarray(points, np.float64)[:, None] + around)
+        rows, columns = self.cells(places[:, None] + around)
         return np.asarray(self.wet[rows, columns].any(1), bool)
 
     def _drawn(self, loops: Sequence[tuple[int, Array]]) -> npt.NDArray[np.uint8]:

@@ -65,6 +65,8 @@ class TownPlan:
     """Cross-sections of the lines that are avenues."""
     avenue_lines: int = 0
     """How many lines of the grid are avenues."""
+    one_way: float = 0.0
+    """Share of the streets that are one-way streets, as far as every lane can still be reached."""
     lit_tees: float = 0.5
     """Share of the T-junctions that have lights."""
     unlit_crossings: float = 0.0

@@ -41,6 +41,8 @@ class Border(NamedTuple):
 
 def street_borders(street: Street, paint: Paint) -> tuple[Border, ...]:
     """The markings of a street, from the middle outwards, right before left."""
+    if street.one_way:
+        return _one_way_borders(street, paint)
     length, section = street.path.length_m, street.section
     near = min(NO_PASSING_M, length / 3.0)
     centre = "yellow" if paint.yellow_centre else "standard"
@@ -76,6 +78,28 @@ def street_borders(street: Street, paint: Paint) -> tuple[Border, ...]:
         if section.parking_m:
             kerb = (Run(0.0, length, "curb", "none"),)
             borders.append(Border(-side * (section.lanes + 1), side * section.kerb_m, "standard", kerb))
+    return tuple(borders)
+
+
+def _one_way_borders(street: Street, paint: Paint) -> tuple[Border, ...]:
+    """Lane 0 is the left edge of the lanes there; on its left, lane 1 is the parking lane."""
+    length, section = street.path.length_m, street.section
+    near, bare = min(NO_PASSING_M, length / 3.0), STOP_LINE_M[1] + 0.1
+    kind = ("solid" if paint.edge_lines else "none") if section.parking_m else "curb"
+    edge = (Run(0.0, length, kind, "none"),)
+    between = (
+        Run(0.0, length - near, "broken", "both"),
+        Run(length - near, length - bare, "solid", "none"),
+        Run(length - bare, length, "none", "none"),
+    )
+    lanes = street.lanes_towards(True)
+    borders = [Border(0, street.left_edge_m(1), "standard", edge)]
+    borders += [Border(-lane, street.left_edge_m(lane + 1), "standard", between) for lane in range(1, lanes)]
+    borders.append(Border(-lanes, street.left_edge_m(lanes + 1), "standard", edge))
+    if section.parking_m:
+        kerb = (Run(0.0, length, "curb", "none"),)
+        borders.append(Border(-lanes - 1, section.kerb_m, "standard", kerb))
+        borders.append(Border(1, -section.kerb_m, "standard", kerb))
     return tuple(borders)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,18 @@ class Street:
     road_id: int
     path: Path
     section: Section
+    one_way: bool = False
+    """All its lanes lead along the path, those on the left of it too."""
+
+    def lanes_towards(self, along: bool) -> int:
+        """Driving lanes in the direction of the path, or against it."""
+        if self.one_way:
+            return 2 * self.section.lanes if along else 0
+        return self.section.lanes
+
+    def left_edge_m(self, lane: int) -> float:
+        """From the middle of the street, to the right of the traffic, to the left edge of a lane (1 is the innermost)."""
+        return (lane - 1 - (self.section.lanes if self.one_way else 0)) * self.section.lane_m
 
 
 class Arm(NamedTuple):
@@ -44,6 +56,16 @@ class Arm(NamedTuple):
     def inbound(self) -> Place:
         """The same point, heading into the junction."""
         return self.edge.turned(math.pi)
+
+    @property
+    def lanes_in(self) -> int:
+        """Driving lanes that lead into the junction."""
+        return self.street.lanes_towards(self.at_end)
+
+    @property
+    def lanes_out(self) -> int:
+        """Driving lanes that lead out of it."""
+        return self.street.lanes_towards(not self.at_end)
 
     def lane_id(self, lane: int, inbound: bool) -> int:
         """OpenDRIVE's lane id of the driving lane `lane` (1 is the innermost) that leads in or out of the junction."""
@@ -157,6 +179,8 @@ def _draw(plan: TownPlan, rng: np.random.Generator) -> Network:
             raise _NoRoomError(f"a bend of {path.sharpest_radius_m():.0f} m")
         streets.append(Street(k + 1, path, section))
     _check_apart(streets)
+    if plan.one_way:
+        _make_one_way(streets, chains, round(plan.one_way * len(streets)), rng)
     junctions = []
     next_turn = FIRST_TURN_ID
     for number, node in enumerate(nodes):
@@ -273,6 +297,52 @@ def _reaches(
     return reach
 
 
+def _make_one_way(streets: list[Street], chains: list[list[Node]], wanted: int, rng: np.random.Generator) -> None:
+    """Turns up to so many streets into one-way streets, no two at one junction, so that every lane can still be reached
+    from every other. Only among streets of one lane: wider ones would have lanes that lead nowhere.
+    """
+    taken = {
+        node
+        for street, chain in zip(streets, chains, strict=True)
+        if street.section.lanes > 1
+        for node in (chain[0], chain[-1])
+    }
+    for k in rng.permutation(len(streets)).tolist():
+        flip = bool(rng.random() < 0.5)
+        if not wanted or chains[k][0] in taken or chains[k][-1] in taken:
+            continue
+        before = streets[k], chains[k]
+        street, chain = before
+        streets[k] = replace(street, path=street.path.reversed() if flip else street.path, one_way=True)
+        chains[k] = chain[::-1] if flip else chain
+        if not _all_reached(streets, chains):
+            streets[k], chains[k] = before
+            continue
+        taken |= {chain[0], chain[-1]}
+        wanted -= 1
+
+
+def _all_reached(streets: list[Street], chains: list[list[Node]]) -> bool:
+    """Whether from each direction of each street all others can be reached without turning round."""
+    ways = [(k, along) for k, street in enumerate(streets) for along in (True, False) if street.lanes_towards(along)]
+    after: dict[tuple[int, bool], list[tuple[int, bool]]] = {way: [] for way in ways}
+    before: dict[tuple[int, bool], list[tuple[int, bool]]] = {way: [] for way in ways}
+    for k, along in ways:
+        for other, its_along in ways:
+            if other != k and chains[k][-1 if along else 0] == chains[other][0 if its_along else -1]:
+                after[k, along].append((other, its_along))
+                before[other, its_along].append((k, along))
+    for links in (after, before):
+        seen, todo = {ways[0]}, [ways[0]]
+        while todo:
+            new = [way for way in links[todo.pop()] if way not in seen]
+            seen.update(new)
+            todo += new
+        if len(seen) < len(ways):
+            return False
+    return True
+
+
 def _check_apart(streets: list[Street]) -> None:
     """Streets, sidewalks included, must not touch each other between junctions."""
     samples = []
@@ -328,16 +398,15 @@ def _turns(arms: tuple[Arm, ...], first_turn: int) -> list[Turn]:
     for a, arm_in in enumerate(arms):
         ways = {}
         for b, arm_out in enumerate(arms):
-            if a != b:
+            if a != b and arm_in.lanes_in and arm_out.lanes_out:
                 angle = signed_turn(arm_in.inbound.heading_rad, arm_out.edge.heading_rad)
                 ways["straight" if abs(angle) < math.radians(45.0) else "right" if angle > 0 else "left"] = b
-        lanes = arm_in.street.section.lanes
         for kind in sorted(ways):
             arm_out = arms[ways[kind]]
-            for lane_in, lane_out in _lane_pairs(kind, lanes, arm_out.street.section.lanes, ways):
+            for lane_in, lane_out in _lane_pairs(kind, arm_in.lanes_in, arm_out.lanes_out, ways):
                 width_in, width_out = arm_in.street.section.lane_m, arm_out.street.section.lane_m
-                start = arm_in.inbound.moved(0.0, (lane_in - 1) * width_in)
-                end = arm_out.edge.moved(0.0, (lane_out - 1) * width_out)
+                start = arm_in.inbound.moved(0.0, arm_in.street.left_edge_m(lane_in))
+                end = arm_out.edge.moved(0.0, arm_out.street.left_edge_m(lane_out))
                 path = join(start, end, {"right": LEAD_M, "left": 2.0, "straight": 1.0}[kind])
                 road_id = first_turn + len(turns)
                 turns.append(Turn(road_id, a, lane_in, ways[kind], lane_out, path, (width_in, width_out), kind))

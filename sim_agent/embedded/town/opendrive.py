@@ -13,7 +13,7 @@ from sim_agent.embedded.town.dials import Section
 from sim_agent.embedded.town.geometry import Path
 from sim_agent.embedded.town.hills import Hills
 from sim_agent.embedded.town.marks import CROSSWALK_M, LINE_M, Border, crossed_arms, street_borders
-from sim_agent.embedded.town.network import Junction, Network, Street, Turn
+from sim_agent.embedded.town.network import Arm, Junction, Network, Street, Turn
 from sim_agent.embedded.town.signals import FIRST_CONTROLLER_ID, Site
 
 GEO_REFERENCE = "+proj=tmerc +lat_0=49.0 +lon_0=8.0 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +vunits=m +no_defs"
@@ -42,8 +42,10 @@ def write_opendrive(
     crossings: dict[int, list[str]] = {}
     for number, arm_index in crossed_arms(network):
         junction = network.junctions[number]
-        turn = next(turn for turn in junction.turns if turn.arm_in == arm_index)
-        crossings.setdefault(turn.road_id, []).append(_crosswalk(junction, turn, len(crossings)))
+        turn = next((t for t in junction.turns if t.arm_in == arm_index), None)
+        turn = turn or next(t for t in junction.turns if t.arm_out == arm_index)
+        crosswalk = _crosswalk(junction.arms[arm_index], turn, turn.arm_in == arm_index, len(crossings))
+        crossings.setdefault(turn.road_id, []).append(crosswalk)
     out = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         "<OpenDRIVE>",
@@ -132,20 +134,21 @@ def _street(
 ) -> str:
     section = street.section
     by_lane = {border.lane_id: border for border in borders}
-    kinds = ["driving"] * section.lanes
-    widths = [section.lane_m] * section.lanes
+    beside = [("sidewalk", section.sidewalk_m)]
     if section.parking_m:
-        kinds.append("parking" if section.parking_m >= 1.0 else "shoulder")
-        widths.append(section.parking_m)
-    kinds.append("sidewalk")
-    widths.append(section.sidewalk_m)
+        beside.insert(0, ("parking" if section.parking_m >= 1.0 else "shoulder", section.parking_m))
 
-    def lane(number: int, sign: int) -> str:
-        mark = _marks(by_lane.get(sign * number))
-        return _lane(sign * number, kinds[number - 1], _width(widths[number - 1]), "", mark)
+    def lanes(sign: int) -> list[str]:
+        """From the middle outwards."""
+        each = [("driving", section.lane_m)] * street.lanes_towards(sign < 0) + beside
+        return [
+            _lane(sign * number, kind, _width(width), "", _marks(by_lane.get(sign * number)))
+            for number, (kind, width) in enumerate(each, 1)
+        ]
 
-    left = "".join(lane(number, 1) for number in range(len(kinds), 0, -1))
-    right = "".join(lane(number, -1) for number in range(1, len(kinds) + 1))
+    left, right = "".join(lanes(1)[::-1]), "".join(lanes(-1))
+    # OpenDRIVE counts lanes from where the traffic on the right begins.
+    offset = _number(-street.left_edge_m(1)) if street.one_way else "0"
     centre = f'<lane id="0" type="none" level="false"><link></link>{_marks(by_lane[0])}</lane>'
     signals = "".join(_signal(site, section) for site in sites)
     decks = "".join(
@@ -160,7 +163,7 @@ def _street(
         f'<successor elementType="junction" elementId="{joins[1]}"/></link>'
         f'<type s="0" type="town"><speed max="{section.limit_kmh}" unit="km/h"/></type>'
         f"{_plan_view(street.path, hills)}"
-        f'<lanes><laneOffset s="0" a="0" b="0" c="0" d="0"/><laneSection s="0"><left>{left}</left>'
+        f'<lanes><laneOffset s="0" a="{offset}" b="0" c="0" d="0"/><laneSection s="0"><left>{left}</left>'
         f"<center>{centre}</center><right>{right}</right></laneSection></lanes>"
         f"<objects>{decks}</objects><signals>{signals}</signals></road>"
     )
@@ -210,11 +213,15 @@ def _turn(junction: Junction, turn: Turn, objects: Sequence[str], hills: Hills |
     )
 
 
-def _crosswalk(junction: Junction, turn: Turn, number: int) -> str:
-    """From kerb to kerb over the arm that this turn comes from; t stays 0, as the client places no other rightly."""
-    section = junction.arms[turn.arm_in].street.section
-    left_edge = (turn.lane_in - 1) * section.lane_m
+def _crosswalk(arm: Arm, turn: Turn, comes_from: bool, number: int) -> str:
+    """From kerb to kerb over the arm that this turn comes from or leads to; t stays 0, as the client places no other
+    rightly.
+    """
+    section = arm.street.section
+    left_edge = arm.street.left_edge_m(turn.lane_in if comes_from else turn.lane_out)
     middle = (CROSSWALK_M[0] + CROSSWALK_M[1]) / 2.0
+    if not comes_from:
+        middle = turn.path.length_m - middle
     half = (CROSSWALK_M[1] - CROSSWALK_M[0]) / 2.0
     # u runs across the street, to the left of the traffic (hdg is a quarter turn), v back along it.
     left, right = section.kerb_m + left_edge, left_edge - section.kerb_m

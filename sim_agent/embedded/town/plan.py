@@ -25,6 +25,7 @@ TOWNS: dict[str, TownPlan] = {
         wave_m=300.0,
         corner_m=22.0,
         dropped=2,
+        one_way=0.2,
         streets=(Section(1, _LANE, 0.0, 3.2, 30), Section(1, _LANE, 0.4, 4.0, 40), Section(1, _LANE, 2.3, 3.2, 40)),
         lit_tees=0.7,
         paint=_DOUBLE,
@@ -95,8 +96,8 @@ TOWNS: dict[str, TownPlan] = {
         park=0.2,
         # Room for a bus at (30, -6) and a house before it, where CARLA's own collision test drives into something.
         shift_m=(-30.0, -60.0),
-        roadworks=0.4,
-        cafes=0.12,
+        roadworks=0.5,
+        cafes=0.15,
     ),
     "Town04": TownPlan(
         about="highways of four and six lanes behind guard rails, woods and hills, few houses",

@@ -61,7 +61,7 @@ def settle(
         cabled = int(rng.choice((1, -1))) if rng.random() < plan.cables else 0
         for sign in (1, -1):
             lamps += _kerb_side(scenery, ground, street, sign, kerb_trees, plan, style, sign == cabled, rng)
-            if plan.roadworks and rng.random() < plan.roadworks:
+            if plan.roadworks and (sign > 0 or not street.one_way) and rng.random() < plan.roadworks:
                 _dig_up(scenery, ground, street, sign, rng)
     track = next((find_track(block, ground) for block in blocks if block.outer), None) if plan.tram else None
     if track is not None:

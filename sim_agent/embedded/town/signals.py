@@ -52,10 +52,12 @@ def place_signals(network: Network) -> tuple[Site, ...]:
     for junction in network.junctions:
         for k, arm in enumerate(junction.arms):
             kind = _kind(junction, k)
-            if kind:
+            if kind and arm.lanes_in:
                 sites.append(_at_junction(FIRST_SIGNAL_ID + len(sites), junction, k, arm, kind))
     for street in network.streets:
         for along in (True, False):
+            if not street.lanes_towards(along):
+                continue
             sites.append(_speed_limit(FIRST_SIGNAL_ID + len(sites), street, along))
     return tuple(sites)
 
@@ -83,11 +85,11 @@ def _at_junction(number: int, junction: Junction, k: int, arm: Arm, kind: str) -
     stop = inbound.moved(-STOP_LINE_M[1])
     post = inbound.moved(-STOP_LINE_M[0], section.kerb_m + POST_M)
     reach = (section.limit_kmh / 3.6) ** 2 / (2.0 * BRAKING_M_S2) + 1.5
-    across = section.lanes * section.lane_m
+    left, across = arm.street.left_edge_m(1), arm.lanes_in * section.lane_m
     # Narrower than the lanes by 0.6 m a side, so that on a bent street the box stays off the oncoming lane.
-    trigger = _trigger(stop.moved(-reach / 2.0, across / 2.0), reach, across - 1.2)
-    lanes = range(1, section.lanes + 1)
-    stops = [stop.moved(0.0, (lane - 0.5) * section.lane_m) for lane in lanes]
+    trigger = _trigger(stop.moved(-reach / 2.0, left + across / 2.0), reach, across - 1.2)
+    lanes = range(1, arm.lanes_in + 1)
+    stops = [stop.moved(0.0, left + (lane - 0.5) * section.lane_m) for lane in lanes]
     heads: list[Pose] = []
     masts: tuple[Mast, ...] = ()
     if kind == "light":
@@ -140,16 +142,18 @@ def _speed_limit(number: int, street: Street, along: bool) -> Site:
     right = side if along else -side
     here = street.path.place(s_m).turned(0.0 if along else math.pi)
     post = here.moved(0.0, side)
-    across = section.lanes * section.lane_m
+    lanes = street.lanes_towards(along)
+    across = lanes * section.lane_m
+    middle = street.left_edge_m(1) + across / 2.0
     signal = Signal(
         opendrive_id=str(number),
         kind=f"speed_{section.limit_kmh}",
         pose=_foot(post),
         head_poses=(),
-        trigger=_trigger(here.moved(0.0, across / 2.0), 3.0, across - 1.2),
+        trigger=_trigger(here.moved(0.0, middle), 3.0, across - 1.2),
         stop_waypoints=(),
         junction=-1,
         phase=0,
-        lanes=tuple((street.road_id, -lane if along else lane) for lane in range(1, section.lanes + 1)),
+        lanes=tuple((street.road_id, -lane if along else lane) for lane in range(1, lanes + 1)),
     )
     return Site(signal, street.road_id, s_m, right, along, ())

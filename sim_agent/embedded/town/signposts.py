@@ -8,18 +8,22 @@ from functools import lru_cache
 
 import numpy as np
 
-from sim_agent.embedded.pose import Pose
+from sim_agent.embedded.pose import Pose, wrap_deg
 from sim_agent.embedded.scene import Box, Material, Mesh, MeshBuilder, Tag
 from sim_agent.embedded.town.blocks import Ground
 from sim_agent.embedded.town.geometry import Array
 from sim_agent.embedded.town.model import Signal
+from sim_agent.embedded.town.network import Network
 from sim_agent.embedded.town.scenery import Scenery
 from sim_agent.embedded.town.shapes import disc, quads, tube
-from sim_agent.embedded.town.signals import FAR_HEAD_M, NEAR_HEAD_M, Site
+from sim_agent.embedded.town.signals import FAR_HEAD_M, NEAR_HEAD_M, POST_M, Site
 from sim_agent.embedded.town.surface import SIDEWALK_M
 
 GREY = (0.45, 0.46, 0.47)
 RED, WHITE, BLACK = (0.72, 0.08, 0.08), (0.95, 0.95, 0.93), (0.08, 0.08, 0.08)
+BLUE = (0.05, 0.2, 0.55)
+_SIGN_INTO_M = 4.6
+"""From the ends of a one-way street to its signs."""
 _PLATE_M = 2.35
 """Height of a sign's middle."""
 _SEGMENTS = {
@@ -54,6 +58,20 @@ def set_signposts(scenery: Scenery, ground: Ground, sites: Sequence[Site]) -> No
             scenery.builder.add_mesh(_post(height, 0.11, round(mast.arm_m, 6)), foot)
 
 
+def set_one_way_signs(scenery: Scenery, ground: Ground, network: Network) -> None:
+    """Where a one-way street begins an arrow, where it ends a plate against those who would come in."""
+    for street in network.streets:
+        if not street.one_way:
+            continue
+        side = street.section.kerb_m + POST_M
+        end = street.path.length_m - _SIGN_INTO_M
+        first = street.path.place(_SIGN_INTO_M, side)
+        last = street.path.place(end, -side).turned(math.pi)
+        for kind, place in (("one_way", first), ("no_entry", last)):
+            ground.claim(place.x_m, place.y_m, 0.4)
+            _set_plate(scenery, kind, Pose(place.x_m, place.y_m, 0.0, 0.0, wrap_deg(place.yaw_deg + 90.0), 0.0))
+
+
 def set_posts(scenery: Scenery, signals: Sequence[Signal]) -> None:
     """What carries the heads of lights; posts and plates of signs."""
     for signal in signals:
@@ -63,11 +81,16 @@ def set_posts(scenery: Scenery, signals: Sequence[Signal]) -> None:
             scenery.open("Pole_TrafficLight", Tag.POLE, foot, True, post_box(foot, height))
             scenery.builder.add_mesh(_post(height, 0.085, 0.0), foot)
             continue
-        scenery.open("Pole_Sign", Tag.POLE, foot, True, post_box(foot, _PLATE_M + 0.35, 0.05))
-        scenery.builder.add_mesh(_post(_PLATE_M + 0.35, 0.035, 0.0), foot)
-        face = Pose(foot.x_m, foot.y_m, foot.z_m + _PLATE_M, 0.0, foot.yaw_deg + 90.0, 0.0).compose(Pose(0.05))
-        scenery.open(f"Sign_{signal.kind}", Tag.TRAFFIC_SIGN, face)
-        scenery.builder.add_mesh(_plate(signal.kind), face)
+        _set_plate(scenery, signal.kind, foot)
+
+
+def _set_plate(scenery: Scenery, kind: str, foot: Pose) -> None:
+    """A sign on its post, turned as a signal's pose."""
+    scenery.open("Pole_Sign", Tag.POLE, foot, True, post_box(foot, _PLATE_M + 0.35, 0.05))
+    scenery.builder.add_mesh(_post(_PLATE_M + 0.35, 0.035, 0.0), foot)
+    face = Pose(foot.x_m, foot.y_m, foot.z_m + _PLATE_M, 0.0, foot.yaw_deg + 90.0, 0.0).compose(Pose(0.05))
+    scenery.open(f"Sign_{kind}", Tag.TRAFFIC_SIGN, face)
+    scenery.builder.add_mesh(_plate(kind), face)
 
 
 @lru_cache(maxsize=64)
@@ -98,6 +121,11 @@ def _plate(kind: str) -> Mesh:
     """A sign that faces along x: symbols lie 4 mm over each other, and the back is grey."""
     if kind == "stop":
         outlines = [(_ring(0.41, 8, 22.5), WHITE), (_ring(0.385, 8, 22.5), RED)]
+    elif kind == "one_way":
+        arrow = np.array([(-0.16, 0.04), (0.16, 0.04), (0.0, 0.26)])
+        outlines = [(_ring(0.38, 20), WHITE), (_ring(0.36, 20), BLUE), (arrow, WHITE)]
+    elif kind == "no_entry":
+        outlines = [(_ring(0.38, 20), WHITE), (_ring(0.36, 20), RED)]
     elif kind == "yield":
         outlines = [(_ring(0.5, 3, -90.0), RED), (_ring(0.33, 3, -90.0), WHITE)]
     else:
@@ -107,13 +135,21 @@ def _plate(kind: str) -> Mesh:
     disc(builder, back, outlines[0][0], Tag.TRAFFIC_SIGN, Material.METAL, GREY)
     for k, (outline, colour) in enumerate(outlines):
         disc(builder, Pose(0.004 * k), outline, Tag.TRAFFIC_SIGN, Material.SIGN, colour)
-    strokes = _letters() if kind == "stop" else _digits(kind.removeprefix("speed_")) if kind != "yield" else []
+    strokes = _strokes(kind)
     if strokes:
         rim = np.array([[(u0, z0), (u1, z0), (u1, z1), (u0, z1)] for u0, z0, u1, z1 in strokes])
         # Who reads the plate looks against its x axis and has its y axis on the left.
         corners = np.stack([np.full(rim.shape[:2], 0.012), -rim[..., 0], rim[..., 1]], -1)[:, ::-1]
-        quads(builder, corners, Tag.TRAFFIC_SIGN, Material.SIGN, WHITE if kind == "stop" else BLACK)
+        quads(builder, corners, Tag.TRAFFIC_SIGN, Material.SIGN, BLACK if kind.startswith("speed") else WHITE)
     return builder.build()
+
+
+def _strokes(kind: str) -> list[tuple[float, float, float, float]]:
+    """What is written on a plate, as (left, low, right, high)."""
+    if kind.startswith("speed_"):
+        return _digits(kind.removeprefix("speed_"))
+    bars = {"one_way": [(-0.06, -0.25, 0.06, 0.06)], "no_entry": [(-0.27, -0.07, 0.27, 0.07)], "stop": _letters()}
+    return bars.get(kind, [])
 
 
 def _digits(text: str) -> list[tuple[float, float, float, float]]:

@@ -37,12 +37,12 @@ def spawn_points(network: Network) -> tuple[Pose, ...]:
     """Poses in the middle of driving lanes, along the traffic, clear of the stop lines, at least `APART_M` apart."""
     stations = []
     for street in network.streets:
-        section = street.section
+        width = street.section.lane_m
         for s in np.arange(CLEAR_M, street.path.length_m - CLEAR_M, STEP_M).tolist():
             abreast = []
             for side in (1, -1):
-                for lane in range(1, section.lanes + 1):
-                    place = street.path.place(s, side * (lane - 0.5) * section.lane_m)
+                for lane in range(1, street.lanes_towards(side > 0) + 1):
+                    place = street.path.place(s, side * (street.left_edge_m(lane) + 0.5 * width))
                     yaw = place.turned(0.0 if side > 0 else math.pi).yaw_deg
                     abreast.append(Pose(place.x_m, place.y_m, SPAWN_Z_M, 0.0, wrap_deg(yaw), 0.0))
             stations.append(abreast)

@@ -212,9 +212,10 @@ def _paint_junction(scenery: Scenery, junction: Junction, crossed: list[int], ze
     flat: list[Array] = []
     for k, arm in enumerate(junction.arms):
         section = arm.street.section
-        if junction.rule in ("lights", "all_stop") or k == junction.stem:
-            end = section.lanes * section.lane_m - 0.12
-            flat.extend(_stop_line(arm, 0.3, end, dashed=junction.rule == "yield"))
+        if arm.lanes_in and (junction.rule in ("lights", "all_stop") or k == junction.stem):
+            left = arm.street.left_edge_m(1)
+            end = left + arm.lanes_in * section.lane_m - 0.12
+            flat.extend(_stop_line(arm, left + 0.3, end, dashed=junction.rule == "yield"))
         if k in crossed:
             flat.extend(_crosswalk(arm, zebra))
     corners = np.array(flat).reshape(-1, 4, 2)

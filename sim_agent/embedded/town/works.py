@@ -25,8 +25,8 @@ WORKS_M = (9.0, 17.0)
 """Length of roadworks."""
 AHEAD_M = 9.0
 """From the warning sign to the works, and behind them."""
-CLEAR_OF_LANE_M = 0.45
-"""From the driving lane to the middle of the barriers."""
+CLEAR_OF_LANE_M = 0.75
+"""From the driving lane to the middle of the barriers: a bus with its mirrors is wider than its lane."""
 _CONCRETE = (0.6, 0.6, 0.58)
 _STOREY_M = 3.1
 _CRANE = (0.8, 0.6, 0.1)
@@ -75,7 +75,7 @@ def set_roadworks(scenery: Scenery, street: Street, sign: int, start_m: float, r
     scenery.open("Ground", Tag.GROUND, at(length / 2.0, width / 2.0))
     edges = np.linspace(1.3, length - 1.3, 4 + int(length // 3.0))
     for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        corners = [at(x, y)[:2] for x, y in ((a, 0.9), (b, 0.9), (b, width - 0.15), (a, width - 0.15))]
+        corners = [at(x, y)[:2] for x, y in ((a, 1.1), (b, 1.1), (b, width - 0.15), (a, width - 0.15))]
         solid = [(x, y, 0.012) for x, y in corners]
         quads(scenery.builder, [solid], Tag.GROUND, Material.SOIL, (0.4, 0.34, 0.28))
     for ahead in (0.3 * length, 0.65 * length)[: 1 + int(rng.integers(2))]:

@@ -16,7 +16,8 @@ result = {"lamps": len(lamps), "first": [lamp.is_on, lamp.intensity, lamp.color.
 blueprint = world.get_blueprint_library().find("sensor.camera.rgb")
 blueprint.set_attribute("image_size_x", "320")
 blueprint.set_attribute("image_size_y", "180")
-place = carla.Transform(lamp.location + carla.Location(x=-9.0, z=-3.0), carla.Rotation(pitch=-10.0))
+# Down at the street that the lamp lights, whatever stands around it.
+place = carla.Transform(lamp.location + carla.Location(x=-6.0, z=-1.0), carla.Rotation(pitch=-35.0))
 camera = world.spawn_actor(blueprint, place)
 inbox = queue.Queue()
 camera.listen(inbox.put)

@@ -1,11 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 
 from sim_agent.embedded.town.geometry import signed_turn
 from sim_agent.embedded.town.network import draw_network
 from sim_agent.embedded.town.plan import TOWNS, plan_of
 from sim_agent.embedded.town.signals import place_signals
+from sim_agent.embedded.town.spawn import spawn_points
 
 SEEDS = [(name, 0) for name in TOWNS] + [("Town03", 5), ("Seed123", 0), ("Seed7", 0)]
 
@@ -27,7 +29,7 @@ def test_every_lane_leads_on_and_every_lane_is_reached(network):
         (street.road_id, sign * lane)
         for street in network.streets
         for sign in (1, -1)
-        for lane in range(1, street.section.lanes + 1)
+        for lane in range(1, street.lanes_towards(sign < 0) + 1)
     }
     assert after == lanes
     # An inner lane that no street of two lanes leads to is entered by changing lanes; outer lanes must be reached.
@@ -38,11 +40,11 @@ def test_connecting_lanes_meet_the_lanes_that_they_join(network):
     for junction in network.junctions:
         for turn in junction.turns:
             arm_in, arm_out = junction.arms[turn.arm_in], junction.arms[turn.arm_out]
-            for place, wanted, lane, width in (
-                (turn.path.place(0.0), arm_in.inbound, turn.lane_in, arm_in.street.section.lane_m),
-                (turn.path.place(turn.path.length_m), arm_out.edge, turn.lane_out, arm_out.street.section.lane_m),
+            for place, wanted, lane, street in (
+                (turn.path.place(0.0), arm_in.inbound, turn.lane_in, arm_in.street),
+                (turn.path.place(turn.path.length_m), arm_out.edge, turn.lane_out, arm_out.street),
             ):
-                edge = wanted.moved(0.0, (lane - 1) * width)
+                edge = wanted.moved(0.0, street.left_edge_m(lane))
                 assert math.hypot(place.x_m - edge.x_m, place.y_m - edge.y_m) < 1e-3
                 assert abs(math.degrees(signed_turn(place.heading_rad, edge.heading_rad))) < 0.01
 
@@ -50,12 +52,11 @@ def test_connecting_lanes_meet_the_lanes_that_they_join(network):
 def test_left_turns_leave_from_the_innermost_lane_and_right_turns_from_the_outermost(network):
     for junction in network.junctions:
         for turn in junction.turns:
-            lanes = junction.arms[turn.arm_in].street.section.lanes
             if turn.kind == "left":
                 assert (turn.lane_in, turn.lane_out) == (1, 1)
             if turn.kind == "right":
-                assert turn.lane_in == lanes
-                assert turn.lane_out == junction.arms[turn.arm_out].street.section.lanes
+                assert turn.lane_in == junction.arms[turn.arm_in].lanes_in
+                assert turn.lane_out == junction.arms[turn.arm_out].lanes_out
 
 
 def test_kerbs_bend_with_six_metres_or_more(network):
@@ -95,12 +96,49 @@ def test_signals_stand_beside_the_road_and_every_inbound_lane_of_a_lit_junction_
     for junction in network.junctions:
         if junction.rule == "lights":
             for arm in junction.arms:
-                for lane in range(1, arm.street.section.lanes + 1):
+                for lane in range(1, arm.lanes_in + 1):
                     assert (arm.street.road_id, arm.lane_id(lane, True)) in covered
     for site in sites:
         street = next(s for s in network.streets if s.road_id == site.road_id)
         assert abs(site.right_m) > street.section.kerb_m + 0.5
         assert 0.0 < site.s_m < street.path.length_m
+
+
+def test_one_way_streets_are_reached_and_left_by_their_lanes_only():
+    network = draw_network(*plan_of("Town01", 0))
+    one_way = {street.road_id: street for street in network.streets if street.one_way}
+    assert len(one_way) >= 3
+    for junction in network.junctions:
+        assert sum(arm.street.road_id in one_way for arm in junction.arms) <= 1
+        for arm_index, arm in enumerate(junction.arms):
+            if arm.street.road_id not in one_way:
+                continue
+            lanes_in = {turn.lane_in for turn in junction.turns if turn.arm_in == arm_index}
+            lanes_out = {turn.lane_out for turn in junction.turns if turn.arm_out == arm_index}
+            assert (lanes_in, lanes_out) == (({1, 2}, set()) if arm.at_end else (set(), {1, 2}))
+    # Every lane is reached from every other by turns and by changing lanes.
+    ends = {}
+    for junction in network.junctions:
+        for turn in junction.turns:
+            arm_in, arm_out = junction.arms[turn.arm_in], junction.arms[turn.arm_out]
+            way_out = arm_out.street.road_id, arm_out.lane_id(1, False) < 0
+            ends.setdefault((arm_in.street.road_id, arm_in.lane_id(1, True) < 0), set()).add(way_out)
+    for first in ends:
+        seen, todo = {first}, [first]
+        while todo:
+            new = ends[todo.pop()] - seen
+            seen |= new
+            todo += new
+        assert seen == set(ends)
+    sites = [site for site in place_signals(network) if site.road_id in one_way]
+    assert sites and all(site.along for site in sites)
+    for pose in spawn_points(network):
+        for street in one_way.values():
+            s = np.arange(0.0, street.path.length_m, 0.5)
+            gap = np.hypot(*(street.path.beside(s, np.zeros_like(s)) - pose[:2]).T)
+            if gap.min() < street.section.kerb_m:
+                heading = float(street.path.at(s[gap.argmin()])[2][0])
+                assert abs(signed_turn(heading, math.radians(pose.yaw_deg))) < 0.1
 
 
 def test_eight_named_towns_one_for_testing_only():

@@ -58,6 +58,7 @@ def test_a_seed_without_room_for_a_track_gets_none():
     network = draw_network(*plan_of("Town03", 0))
     blocks = find_blocks(network)
     ground = ground_of(network, blocks)
-    ground.wet[:] = True
+    everywhere = ground.low + (ground.high - ground.low) * np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+    ground.dig(everywhere, everywhere)
     outer = next(block for block in blocks if block.outer)
     assert find_track(outer, ground) is None
