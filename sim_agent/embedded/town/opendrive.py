@@ -44,8 +44,8 @@ def write_opendrive(
         junction = network.junctions[number]
         turns = sorted(junction.turns, key=lambda turn: turn.arm_in != arm_index)
         turn = next(turn for turn in turns if arm_index in (turn.arm_in, turn.arm_out))
-        here = crossings.setdefault(turn.road_id, [])
-        here.append(_crosswalk(junction.arms[arm_index], turn, turn.arm_in == arm_index, len(crossings)))
+        stripes = crossings.setdefault(turn.road_id, [])
+        stripes.append(_crosswalk(junction.arms[arm_index], turn, turn.arm_in == arm_index, len(crossings)))
     out = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         "<OpenDRIVE>",
