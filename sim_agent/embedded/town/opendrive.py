@@ -42,10 +42,10 @@ def write_opendrive(
     crossings: dict[int, list[str]] = {}
     for number, arm_index in crossed_arms(network):
         junction = network.junctions[number]
-        turn = next((t for t in junction.turns if t.arm_in == arm_index), None)
-        turn = turn or next(t for t in junction.turns if t.arm_out == arm_index)
-        crosswalk = _crosswalk(junction.arms[arm_index], turn, turn.arm_in == arm_index, len(crossings))
-        crossings.setdefault(turn.road_id, []).append(crosswalk)
+        turns = sorted(junction.turns, key=lambda turn: turn.arm_in != arm_index)
+        turn = next(turn for turn in turns if arm_index in (turn.arm_in, turn.arm_out))
+        stripes = crossings.setdefault(turn.road_id, [])
+        stripes.append(_crosswalk(junction.arms[arm_index], turn, turn.arm_in == arm_index, len(crossings)))
     out = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         "<OpenDRIVE>",
