@@ -228,7 +228,7 @@ def predict(argv: list[str]) -> int:
 
     import numpy as np
 
-    from trainer.dataset.pictures import decode_rgb, encode_jpeg, encode_png
+    from trainer.dataset.pictures import decode_rgb, encode_ids, encode_jpeg
     from trainer.segmenter import open_segmenter
 
     segmenter = open_segmenter(arguments.model, arguments.engine, threads=arguments.threads, device=arguments.device)
@@ -241,7 +241,7 @@ def predict(argv: list[str]) -> int:
         labels = segmenter.segment(rgb)
         overlay = (palette[labels] + rgb * (1.0 - _OVERLAY_SHARE)).astype(np.uint8)
         mask, over = wanted[stem]
-        mask.write_bytes(encode_png(labels))
+        mask.write_bytes(encode_ids(labels))
         over.write_bytes(encode_jpeg(overlay, 92, "4:4:4"))
         progress(done, len(pictures))
     print(f"written: {arguments.out} (STEM{MASK} with class ids as in {arguments.model / 'model.json'}, STEM{OVERLAY})")

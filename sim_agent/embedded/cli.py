@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from typing import Literal
 import tyro
 
 from trainer.errors import UsageError, UserError
+
+_SWITCH_S = 5e-4
+"""So long a thread that computes keeps Python's lock from one that waits for it. Python's own 5 ms are longer than a call
+takes, and the thread that reads calls waited that long for the one that answers them."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ def sim(argv: list[str]) -> int:
             partial.replace(arguments.ready_file)
         if not _is_loopback(arguments.host):
             _say(f"--host {arguments.host}: whoever reaches these ports may use it; there is no password")
+        sys.setswitchinterval(_SWITCH_S)
         _say(f"ready: carla.Client('{arguments.host}', {server.port}); Ctrl-C ends it")
         server.run()
     _say("ended")

@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 
 from trainer.config import nearest
-from trainer.dataset.pictures import encode_png
+from trainer.dataset.pictures import encode_ids, encode_png
 from trainer.dataset.source import FrameRef, Source
 from trainer.errors import DataError, LabelError
 from trainer.labels import load_label_table
@@ -80,7 +80,7 @@ def _write_folders(source: Source, out: Path) -> Iterator[int]:
         stem = stem_of(ref)
         stems[ref.key] = stem
         picture = source.rgb_bytes(ref)
-        label = encode_png(source.read_tags(ref))
+        label = encode_ids(source.read_tags(ref))
         (out / "CameraRGB" / f"{stem}{_suffix(picture)}").write_bytes(picture)
         (out / "CameraSeg" / f"{stem}.png").write_bytes(label)
         yield done
@@ -106,7 +106,7 @@ def _write_kitti(source: Source, out: Path) -> Iterator[int]:
         picture = source.rgb_bytes(ref)
         tags = source.read_tags(ref)
         (folders["image_2"] / f"{number}{_suffix(picture)}").write_bytes(picture)
-        (folders["semantic"] / f"{number}.png").write_bytes(encode_png(tags))
+        (folders["semantic"] / f"{number}.png").write_bytes(encode_ids(tags))
         (folders["semantic_rgb"] / f"{number}.png").write_bytes(encode_png(palette[tags]))
         names.append(f"{number} {ref.key}\n")
         yield done

@@ -22,6 +22,8 @@ ENCODINGS = ("grey", "red", "palette", "max")
 DEPTH_FAR_CM = 65535
 # PNG level 1: at 20 Hz the encoder's time counts more than its last 10 % of bytes.
 PNG_LEVEL = 1
+_GREY_LEVEL = 3
+_NO_FILTER, _UP = 0, 2  # of a PNG's rows: bytes as they are; less the byte above
 
 MAX_PIXELS = 1 << 26
 """8192 x 8192: a picture that says it is larger is refused before room is made for it (a header of 60,000 x 60,000 is
@@ -153,17 +155,42 @@ def encode_jpeg(rgb: np.ndarray, quality: int, subsampling: str) -> bytes:
 
 
 def encode_png(array: np.ndarray, level: int = PNG_LEVEL) -> bytes:
-    """(H, W) uint8 or uint16, or (H, W, 3) uint8, to PNG without loss."""
+    """(H, W) or (H, W, 3) uint8 to PNG without loss, by Pillow."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(array)).save(buffer, "PNG", compress_level=level)
     return buffer.getvalue()
+
+
+def encode_ids(ids: np.ndarray) -> bytes:
+    """(H, W) uint8 or uint16 ids to a grey PNG. Ids repeat along a row already, so no filter helps them."""
+    return _grey_png(ids, _NO_FILTER)
 
 
 def encode_depth(depth_m: np.ndarray) -> bytes:
     """(H, W) float metres to 16-bit PNG in centimetres; farther than 655.34 m and non-finite become DEPTH_FAR_CM."""
     with np.errstate(invalid="ignore"):
         centimetres = np.where(np.isfinite(depth_m), np.rint(depth_m * 100.0), DEPTH_FAR_CM)
-    return encode_png(np.clip(centimetres, 0, DEPTH_FAR_CM).astype(np.uint16))
+    return _grey_png(np.clip(centimetres, 0, DEPTH_FAR_CM).astype(np.uint16), _UP)
+
+
+def _grey_png(values: np.ndarray, filter_type: int) -> bytes:
+    """(H, W) uint8 or uint16 to PNG with one filter for all rows.
+
+    Writers that try all filters on each row take three to four times as long for a label and twice for a depth picture,
+    and readers twice as long for either (640x360, measured); bytes are 14 % fewer for labels and 1 % more for depth.
+    """
+    height, width = values.shape
+    samples = np.ascontiguousarray(values, values.dtype.newbyteorder(">")).view(np.uint8)
+    rows = np.empty((height, 1 + samples.shape[1]), np.uint8)
+    rows[:, 0] = filter_type
+    rows[:, 1:] = samples
+    if filter_type == _UP:
+        rows[1:, 1:] -= samples[:-1]
+    header = struct.pack(">IIBBBBB", width, height, 8 * values.dtype.itemsize, 0, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), _GREY_LEVEL)), (b"IEND", b""))
+    return _PNG + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
 
 
 def decode_16bit(data: bytes, where: str) -> np.ndarray:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from trainer.dataset.lock import locked
-from trainer.dataset.pictures import encode_depth, encode_jpeg, encode_png
+from trainer.dataset.pictures import encode_depth, encode_ids, encode_jpeg, encode_png
 from trainer.dataset.recording import (
     EPISODE_FILE,
     EPISODES_FOLDER,
@@ -117,14 +117,14 @@ def _encode_camera(
         members[f"{camera.name}.rgb.jpg"] = encode_jpeg(rgb, codecs.jpeg_quality, codecs.jpeg_subsampling)
     else:
         members[f"{camera.name}.rgb.png"] = encode_png(rgb)
-    members[f"{camera.name}.semantic.png"] = encode_png(tags)
+    members[f"{camera.name}.semantic.png"] = encode_ids(tags)
     if "depth" in pictures:
         members[f"{camera.name}.depth.png"] = encode_depth(pictures["depth"])
     if "instance" in pictures:
         instances = pictures["instance"]
         if instances.min() < 0 or instances.max() > 65535:
             raise DataError(f"{where}: instance ids must lie between 0 and 65535")
-        members[f"{camera.name}.instance.png"] = encode_png(instances.astype(np.uint16))
+        members[f"{camera.name}.instance.png"] = encode_ids(instances.astype(np.uint16))
     return {int(tag): int(counts[tag]) for tag in np.flatnonzero(counts)}
 
 
