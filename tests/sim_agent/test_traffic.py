@@ -27,8 +27,8 @@ def test_a_lost_traffic_manager_is_replaced(server, jobs):
     (said,) = told["said"]
     assert said.startswith("the Traffic Manager was lost (it ended with exit code -9")
     assert said.endswith("a new one takes over 9 vehicles")
-    # in the 5 s after it
-    assert sum(metres > 10.0 for metres in told["drove_m"]) >= 5
+    # in the 5 s after it; others wait at lights or behind who waits
+    assert sum(metres > 10.0 for metres in told["drove_m"]) >= 3, told
     assert sum(metres > 2.5 for metres in told["walked_m"]) >= 4
 
 
