@@ -10,6 +10,7 @@ import numpy as np
 
 from sim_agent.embedded.town.dials import Paint, Section, TownPlan
 from sim_agent.embedded.town.geometry import Path, Place, join, signed_turn
+from sim_agent.embedded.town.roundabout import Ring
 
 CORNER_RADIUS_M = 7.0
 """Kerb radius at junctions: cars turn right without crossing into other lanes."""
@@ -90,7 +91,7 @@ class Turn(NamedTuple):
     path: Path
     widths_m: tuple[float, float]
     kind: str
-    """left, straight or right."""
+    """left, straight or right; at roundabouts also round, which leaves by the street that it came from."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,9 @@ class Junction:
     phases: tuple[int, ...]
     """For each arm, the phase of the lights in which it is green; arms of an equal phase are green together."""
     stem: int = -1
-    """The arm of a T-junction that ends here, -1 for X-junctions."""
+    """The arm of a T-junction that ends here, -1 for X-junctions and roundabouts."""
+    ring: Ring | None = None
+    """What makes it a roundabout: all who come in yield."""
 
 
 @dataclass(frozen=True)
@@ -167,18 +170,20 @@ def _draw(plan: TownPlan, rng: np.random.Generator) -> Network:
         max((sections[_line(a, b)] for a, b in zip(c, c[1:], strict=False)), key=lambda s: s.back_m) for c in chains
     ]
     reach = {node: _reaches(grid, node, chains, section_of) for node in nodes}
-    streets = []
-    for k, (nodes_along, section) in enumerate(zip(chains, section_of, strict=True)):
-        first, last = nodes_along[0], nodes_along[-1]
-        start = Place(*grid.at[first], grid.heading(first, nodes_along[1])).moved(reach[first][k, False])
-        end = Place(*grid.at[last], grid.heading(last, nodes_along[-2])).moved(reach[last][k, True])
-        path = join(start, end.turned(math.pi), 8.0, max(plan.corner_m, section.back_m + 8.0))
-        if path.length_m < MIN_STREET_M or path.length_m > 400.0:
-            raise _NoRoomError(f"a street of {path.length_m:.0f} m")
-        if path.sharpest_radius_m() < section.back_m + 6.0:
-            raise _NoRoomError(f"a bend of {path.sharpest_radius_m():.0f} m")
-        streets.append(Street(k + 1, path, section))
-    _check_apart(streets)
+    streets = _lay_streets(plan, grid, chains, section_of, reach)
+    rings: dict[Node, Ring] = {}
+    # A generator of its own: towns without a roundabout stay as they are.
+    chance = rng.spawn(1)[0]
+    if chance.random() < plan.roundabout:
+        crossings = [node for node in nodes if len(grid.neighbours(node)) == 4]
+        for k in chance.permutation(len(crossings)).tolist():
+            try:
+                ring, reach_there = _ring_at(grid, crossings[k], chains, section_of)
+                streets = _lay_streets(plan, grid, chains, section_of, reach | {crossings[k]: reach_there})
+            except _NoRoomError:
+                continue
+            rings[crossings[k]] = ring
+            break
     if plan.one_way:
         _make_one_way(streets, chains, round(plan.one_way * len(streets)), rng)
     junctions = []
@@ -191,10 +196,34 @@ def _draw(plan: TownPlan, rng: np.random.Generator) -> Network:
             if nodes_along[-1] == node:
                 arms.append(Arm(street, True, street.path.place(street.path.length_m).turned(math.pi)))
         arms.sort(key=lambda arm: signed_turn(0.0, arm.edge.heading_rad))
-        junction = _junction(plan, rng, FIRST_JUNCTION_ID + number, grid.at[node], tuple(arms), next_turn)
+        number += FIRST_JUNCTION_ID
+        junction = _junction(plan, rng, number, grid.at[node], tuple(arms), next_turn, rings.get(node))
         next_turn += len(junction.turns)
         junctions.append(junction)
     return Network(tuple(streets), tuple(junctions), plan.paint)
+
+
+def _lay_streets(
+    plan: TownPlan,
+    grid: _Grid,
+    chains: list[list[Node]],
+    section_of: list[Section],
+    reach: dict[Node, dict[tuple[int, bool], float]],
+) -> list[Street]:
+    """One street for each chain, from the edge of its first junction to the edge of its last."""
+    streets = []
+    for k, (nodes_along, section) in enumerate(zip(chains, section_of, strict=True)):
+        first, last = nodes_along[0], nodes_along[-1]
+        start = Place(*grid.at[first], grid.heading(first, nodes_along[1])).moved(reach[first][k, False])
+        end = Place(*grid.at[last], grid.heading(last, nodes_along[-2])).moved(reach[last][k, True])
+        path = join(start, end.turned(math.pi), 8.0, max(plan.corner_m, section.back_m + 8.0))
+        if path.length_m < MIN_STREET_M or path.length_m > 400.0:
+            raise _NoRoomError(f"a street of {path.length_m:.0f} m")
+        if path.sharpest_radius_m() < section.back_m + 6.0:
+            raise _NoRoomError(f"a bend of {path.sharpest_radius_m():.0f} m")
+        streets.append(Street(k + 1, path, section))
+    _check_apart(streets)
+    return streets
 
 
 def _bent_grid(plan: TownPlan, rng: np.random.Generator) -> _Grid:
@@ -297,6 +326,16 @@ def _reaches(
     return reach
 
 
+def _ring_at(
+    grid: _Grid, node: Node, chains: list[list[Node]], section_of: list[Section]
+) -> tuple[Ring, dict[tuple[int, bool], float]]:
+    """A roundabout at a node, and how far each arm's edge is from it; no street may begin and end there."""
+    ends = [(k, at_end) for k, c in enumerate(chains) for at_end in (False, True) if c[-1 if at_end else 0] == node]
+    sections = {(k, at_end): section_of[k] for k, at_end in ends}
+    ring = Ring(*grid.at[node], max(1, min(2, max(section.lanes for section in sections.values()))))
+    return ring, {end: ring.reach_m(section.kerb_m) + LEAD_M for end, section in sections.items()}
+
+
 def _make_one_way(streets: list[Street], chains: list[list[Node]], wanted: int, rng: np.random.Generator) -> None:
     """Turns up to so many streets into one-way streets, no two at one junction, so that every lane can still be reached
     from every other. Only among streets of one lane: wider ones would have lanes that lead nowhere.
@@ -366,7 +405,16 @@ def _junction(
     centre: tuple[float, float],
     arms: tuple[Arm, ...],
     first_turn: int,
+    ring: Ring | None,
 ) -> Junction:
+    draw = float(rng.random())
+    if ring is not None:
+        kerbs = tuple(
+            ring.kerb(come.inbound, leave.edge, come.street.section.kerb_m, leave.street.section.kerb_m)
+            for come, leave in zip(arms[1:] + arms[:1], arms, strict=True)
+        )
+        turns = tuple(_turns(arms, first_turn, ring))
+        return Junction(junction_id, centre, arms, turns, kerbs, "yield", tuple(range(len(arms))), ring=ring)
     corners = []
     for k, arm in enumerate(arms):
         other = arms[(k + 1) % len(arms)]
@@ -381,7 +429,6 @@ def _junction(
             for k in range(3)
         ]
         stem = int(np.argmin(straightness))
-    draw = float(rng.random())
     wide = any(arm.street.section.lanes > 1 for arm in arms)
     if len(arms) == 4:
         rule = "all_stop" if draw < plan.unlit_crossings and not wide else "lights"
@@ -390,24 +437,32 @@ def _junction(
     else:
         rule = "lights" if draw < plan.lit_tees or wide else "stop" if draw < (1.0 + plan.lit_tees) / 2.0 else "yield"
         phases = (0, 1, 2)
-    return Junction(junction_id, centre, arms, tuple(_turns(arms, first_turn)), tuple(corners), rule, phases, stem)
+    return Junction(
+        junction_id, centre, arms, tuple(_turns(arms, first_turn, None)), tuple(corners), rule, phases, stem
+    )
 
 
-def _turns(arms: tuple[Arm, ...], first_turn: int) -> list[Turn]:
+def _turns(arms: tuple[Arm, ...], first_turn: int, ring: Ring | None) -> list[Turn]:
     turns: list[Turn] = []
     for a, arm_in in enumerate(arms):
         ways = {}
         for b, arm_out in enumerate(arms):
-            if a != b and arm_in.lanes_in and arm_out.lanes_out:
+            if (a != b or ring is not None) and arm_in.lanes_in and arm_out.lanes_out:
                 angle = signed_turn(arm_in.inbound.heading_rad, arm_out.edge.heading_rad)
-                ways["straight" if abs(angle) < math.radians(45.0) else "right" if angle > 0 else "left"] = b
+                kind = "straight" if abs(angle) < math.radians(45.0) else "right" if angle > 0 else "left"
+                ways["round" if a == b else kind] = b
         for kind in sorted(ways):
             arm_out = arms[ways[kind]]
             for lane_in, lane_out in _lane_pairs(kind, arm_in.lanes_in, arm_out.lanes_out, ways):
                 width_in, width_out = arm_in.street.section.lane_m, arm_out.street.section.lane_m
-                start = arm_in.inbound.moved(0.0, arm_in.street.left_edge_m(lane_in))
-                end = arm_out.edge.moved(0.0, arm_out.street.left_edge_m(lane_out))
-                path = join(start, end, {"right": LEAD_M, "left": 2.0, "straight": 1.0}[kind])
+                lefts = arm_in.street.left_edge_m(lane_in), arm_out.street.left_edge_m(lane_out)
+                if ring is None:
+                    start, end = arm_in.inbound.moved(0.0, lefts[0]), arm_out.edge.moved(0.0, lefts[1])
+                    path = join(start, end, {"right": LEAD_M, "left": 2.0, "straight": 1.0}[kind])
+                else:
+                    kerbs = arm_in.street.section.kerb_m, arm_out.street.section.kerb_m
+                    inner = kind in ("left", "round") or lane_in < arm_in.lanes_in
+                    path = ring.lane(arm_in.inbound, arm_out.edge, lefts, kerbs, 1 if inner else ring.lanes)
                 road_id = first_turn + len(turns)
                 turns.append(Turn(road_id, a, lane_in, ways[kind], lane_out, path, (width_in, width_out), kind))
     return turns
@@ -415,7 +470,7 @@ def _turns(arms: tuple[Arm, ...], first_turn: int) -> list[Turn]:
 
 def _lane_pairs(kind: str, lanes_in: int, lanes_out: int, ways: dict[str, int]) -> list[tuple[int, int]]:
     """Left turns from the innermost lane, right turns from the outermost, straight on from all."""
-    if kind == "left":
+    if kind in ("left", "round"):
         return [(1, 1)]
     if kind == "right":
         return [(lanes_in, lanes_out)]
