@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from sim_agent.embedded.town.dials import Paint, Section, TownPlan
 from sim_agent.embedded.town.geometry import Path, Place, join, signed_turn
+from sim_agent.embedded.town.grid import Grid, Node, NoRoomError, bent_grid, chains_of
 from sim_agent.embedded.town.roundabout import Ring
 
 CORNER_RADIUS_M = 7.0
@@ -19,8 +20,6 @@ LEAD_M = 4.6
 MIN_STREET_M = 26.0
 FIRST_JUNCTION_ID = 1000
 FIRST_TURN_ID = 2000
-
-Node = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -122,26 +121,6 @@ class Network:
     paint: Paint
 
 
-@dataclass
-class _Grid:
-    """The bent grid before it becomes streets."""
-
-    at: dict[Node, tuple[float, float]]
-    turn: dict[Node, float]
-    edges: set[tuple[Node, Node]] = field(default_factory=set)
-
-    def neighbours(self, node: Node) -> list[Node]:
-        around = [(node[0] + 1, node[1]), (node[0], node[1] + 1), (node[0] - 1, node[1]), (node[0], node[1] - 1)]
-        return [other for other in around if _edge(node, other) in self.edges]
-
-    def heading(self, node: Node, other: Node) -> float:
-        return self.turn[node] + math.atan2(other[1] - node[1], other[0] - node[0])
-
-
-def _edge(a: Node, b: Node) -> tuple[Node, Node]:
-    return (a, b) if a < b else (b, a)
-
-
 def draw_network(plan: TownPlan, rng: np.random.Generator) -> Network:
     """A network whose every lane leads on for ever; draws again until streets keep their distance and their radius.
 
@@ -152,19 +131,15 @@ def draw_network(plan: TownPlan, rng: np.random.Generator) -> Network:
     for _ in range(40):
         try:
             return _draw(plan, rng)
-        except _NoRoomError as error:
+        except NoRoomError as error:
             why = str(error)
     raise ValueError(f"the town plan leaves no room for its streets ({why}): widen spacing_m or lower bend_m")
 
 
-class _NoRoomError(Exception):
-    """A drawing that cannot be built."""
-
-
 def _draw(plan: TownPlan, rng: np.random.Generator) -> Network:
-    grid = _bent_grid(plan, rng)
+    grid = bent_grid(plan, rng)
     sections = _sections(plan, rng)
-    chains = _chains(grid)
+    chains = chains_of(grid)
     nodes = sorted({chain[0] for chain in chains} | {chain[-1] for chain in chains})
     section_of = [
         max((sections[_line(a, b)] for a, b in zip(c, c[1:], strict=False)), key=lambda s: s.back_m) for c in chains
@@ -180,7 +155,7 @@ def _draw(plan: TownPlan, rng: np.random.Generator) -> Network:
             try:
                 ring, reach_there = _ring_at(grid, crossings[k], chains, section_of)
                 streets = _lay_streets(plan, grid, chains, section_of, reach | {crossings[k]: reach_there})
-            except _NoRoomError:
+            except NoRoomError:
                 continue
             rings[crossings[k]] = ring
             break
@@ -205,7 +180,7 @@ def _draw(plan: TownPlan, rng: np.random.Generator) -> Network:
 
 def _lay_streets(
     plan: TownPlan,
-    grid: _Grid,
+    grid: Grid,
     chains: list[list[Node]],
     section_of: list[Section],
     reach: dict[Node, dict[tuple[int, bool], float]],
@@ -218,56 +193,12 @@ def _lay_streets(
         end = Place(*grid.at[last], grid.heading(last, nodes_along[-2])).moved(reach[last][k, True])
         path = join(start, end.turned(math.pi), 8.0, max(plan.corner_m, section.back_m + 8.0))
         if path.length_m < MIN_STREET_M or path.length_m > 400.0:
-            raise _NoRoomError(f"a street of {path.length_m:.0f} m")
+            raise NoRoomError(f"a street of {path.length_m:.0f} m")
         if path.sharpest_radius_m() < section.back_m + 6.0:
-            raise _NoRoomError(f"a bend of {path.sharpest_radius_m():.0f} m")
+            raise NoRoomError(f"a bend of {path.sharpest_radius_m():.0f} m")
         streets.append(Street(k + 1, path, section))
     _check_apart(streets)
     return streets
-
-
-def _bent_grid(plan: TownPlan, rng: np.random.Generator) -> _Grid:
-    phase = rng.uniform(0.0, 2.0 * math.pi, 4)
-    wave = 2.0 * math.pi / plan.wave_m
-    grid = _Grid({}, {})
-    for i in range(plan.columns):
-        for j in range(plan.rows):
-            u = (i - (plan.columns - 1) / 2.0) * plan.spacing_m[0]
-            v = (j - (plan.rows - 1) / 2.0) * plan.spacing_m[1]
-            x = u + plan.bend_m * math.sin(wave * v + phase[0]) + 0.5 * plan.bend_m * math.sin(wave * u + phase[1])
-            y = v + plan.bend_m * math.sin(wave * u + phase[2]) + 0.5 * plan.bend_m * math.sin(wave * v + phase[3])
-            x_by_v = plan.bend_m * wave * math.cos(wave * v + phase[0])
-            y_by_u = plan.bend_m * wave * math.cos(wave * u + phase[2])
-            x += plan.shift_m[0] + float(rng.uniform(-plan.loose, plan.loose))
-            y += plan.shift_m[1] + float(rng.uniform(-plan.loose, plan.loose))
-            grid.at[i, j] = (x, y)
-            grid.turn[i, j] = (math.atan(y_by_u) - math.atan(x_by_v)) / 2.0 + math.radians(
-                float(rng.uniform(-plan.loose, plan.loose))
-            )
-            for other in ((i - 1, j), (i, j - 1)):
-                if min(other) >= 0:
-                    grid.edges.add(_edge((i, j), other))
-    candidates = sorted(grid.edges)
-    dropped = 0
-    for k in rng.permutation(len(candidates)):
-        if dropped < plan.dropped and _may_drop(grid, *candidates[k]):
-            grid.edges.remove(candidates[k])
-            dropped += 1
-    return grid
-
-
-def _may_drop(grid: _Grid, a: Node, b: Node) -> bool:
-    """No dead end, and at the most one bend or pass-through in a row."""
-    for node, other in ((a, b), (b, a)):
-        rest = [n for n in grid.neighbours(node) if n != other]
-        if len(rest) < 2:
-            return False
-        opposite = (2 * node[0] - rest[0][0], 2 * node[1] - rest[0][1])
-        if len(rest) == 2 and rest[1] != opposite:
-            return False
-        if len(rest) == 2 and any(len(grid.neighbours(n)) < 3 for n in rest):
-            return False
-    return True
 
 
 def _line(a: Node, b: Node) -> tuple[str, int]:
@@ -284,24 +215,8 @@ def _sections(plan: TownPlan, rng: np.random.Generator) -> dict[tuple[str, int],
     return sections
 
 
-def _chains(grid: _Grid) -> list[list[Node]]:
-    """Node after node from junction to junction; nodes of two arms are passed through."""
-    junctions = [node for node in sorted(grid.at) if len(grid.neighbours(node)) >= 3]
-    chains = []
-    for node in junctions:
-        for other in grid.neighbours(node):
-            along = [node, other]
-            while len(grid.neighbours(along[-1])) == 2:
-                along.append(next(n for n in grid.neighbours(along[-1]) if n != along[-2]))
-            if along[-1] == node:
-                raise _NoRoomError("a street that ends where it starts")
-            if along <= along[::-1]:
-                chains.append(along)
-    return chains
-
-
 def _reaches(
-    grid: _Grid, node: Node, chains: list[list[Node]], section_of: list[Section]
+    grid: Grid, node: Node, chains: list[list[Node]], section_of: list[Section]
 ) -> dict[tuple[int, bool], float]:
     """For each arm (chain, whether it ends here): from the node to the junction's edge, as the kerbs' radius demands."""
     arms = []
@@ -317,7 +232,7 @@ def _reaches(
         if gap > math.radians(150.0):
             continue
         if gap < math.radians(55.0):
-            raise _NoRoomError(f"arms {math.degrees(gap):.0f} degrees apart")
+            raise NoRoomError(f"arms {math.degrees(gap):.0f} degrees apart")
         half_a, half_b = section_of[first[1]].kerb_m, section_of[second[1]].kerb_m
         tangent = CORNER_RADIUS_M / math.tan(gap / 2.0)
         for (_, k, at_end), own, other in ((first, half_a, half_b), (second, half_b, half_a)):
@@ -327,12 +242,12 @@ def _reaches(
 
 
 def _ring_at(
-    grid: _Grid, node: Node, chains: list[list[Node]], section_of: list[Section]
+    grid: Grid, node: Node, chains: list[list[Node]], section_of: list[Section]
 ) -> tuple[Ring, dict[tuple[int, bool], float]]:
     """A roundabout at a node, and how far each arm's edge is from it; no street may begin and end there."""
     ends = [(k, at_end) for k, c in enumerate(chains) for at_end in (False, True) if c[-1 if at_end else 0] == node]
     sections = {(k, at_end): section_of[k] for k, at_end in ends}
-    ring = Ring(*grid.at[node], max(1, min(2, max(section.lanes for section in sections.values()))))
+    ring = Ring(*grid.at[node], min(2, max(section.lanes for section in sections.values())))
     return ring, {end: ring.reach_m(section.kerb_m) + LEAD_M for end, section in sections.items()}
 
 
@@ -395,7 +310,7 @@ def _check_apart(streets: list[Street]) -> None:
                 continue
             gap = float(np.sqrt(((first[:, None] - second[None]) ** 2).sum(-1).min()))
             if gap < streets[k].section.back_m + streets[other].section.back_m:
-                raise _NoRoomError(f"streets {gap:.0f} m apart")
+                raise NoRoomError(f"streets {gap:.0f} m apart")
 
 
 def _junction(

@@ -46,6 +46,10 @@ class Ring(NamedTuple):
         """From the centre to where the kerb of a street, so far from its middle, begins to bend into the ring."""
         return _foot(self.outer_m, kerb_m, ENTRY_RADIUS_M)
 
+    def mouth_rad(self, kerb_m: float) -> float:
+        """How far round the ring, from the middle of a street, its kerb has become the ring's."""
+        return math.asin((kerb_m + ENTRY_RADIUS_M) / (self.outer_m + ENTRY_RADIUS_M))
+
     def kerb(self, come: Place, leave: Place, come_m: float, leave_m: float) -> Path:
         """The kerb on the right of the traffic from one street to the next.
 

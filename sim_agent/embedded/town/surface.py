@@ -9,7 +9,7 @@ import numpy as np
 
 from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.scene import Material, Tag
-from sim_agent.embedded.town.geometry import Array, Path
+from sim_agent.embedded.town.geometry import Array, Path, Place
 from sim_agent.embedded.town.marks import (
     CROSSWALK_M,
     DASH_M,
@@ -37,6 +37,8 @@ WHITE = (0.82, 0.82, 0.8)
 YELLOW = (0.86, 0.6, 0.1)
 _DOUBLE_M = 0.12
 """Half the distance between the middles of a double line."""
+_BLOCK_M, _YIELD_M = 0.55, 0.4
+"""Length of the blocks of a roundabout's yield line, and of the gaps between them; their breadth."""
 
 
 def lay_surfaces(scenery: Scenery, network: Network, rng: np.random.Generator) -> None:
@@ -222,8 +224,7 @@ def _paint_junction(scenery: Scenery, junction: Junction, crossed: list[int], ze
     flat: list[Array] = []
     for k, arm in enumerate(junction.arms):
         section = arm.street.section
-        stops = junction.rule in ("lights", "all_stop") or k == junction.stem or junction.ring is not None
-        if arm.lanes_in and stops:
+        if arm.lanes_in and (junction.rule in ("lights", "all_stop") or k == junction.stem):
             left = arm.street.left_edge_m(1)
             end = left + arm.lanes_in * section.lane_m - 0.12
             flat.extend(_stop_line(arm, left + 0.3, end, dashed=junction.rule == "yield"))
@@ -231,6 +232,8 @@ def _paint_junction(scenery: Scenery, junction: Junction, crossed: list[int], ze
             flat.extend(_crosswalk(arm, zebra))
     if junction.ring is not None:
         _paint_ring(scenery, junction.ring)
+        for arm in junction.arms:
+            flat.extend(_yield_line(arm, junction.ring))
     corners = np.array(flat).reshape(-1, 4, 2)
     solid = np.concatenate([corners, np.full((*corners.shape[:2], 1), PAINT_M)], -1)
     quads(scenery.builder, solid, Tag.ROAD_LINE, Material.MARKING, WHITE)
@@ -245,6 +248,23 @@ def _paint_ring(scenery: Scenery, ring: Ring) -> None:
         count = round(between.length_m / (DASH_M + GAP_M))
         starts = np.arange(count) * between.length_m / count
         _dashed(scenery, between, np.column_stack([starts, starts + DASH_M]), 0.0, WHITE)
+
+
+def _yield_line(arm: Arm, ring: Ring) -> list[Array]:
+    """Blocks along the outer kerb's circle, across the lanes that lead in."""
+    if not arm.lanes_in:
+        return []
+    # Headings grow to the right: seen from the centre, those who come in keep to the left of the street's middle.
+    last = ring.mouth_rad(arm.street.section.kerb_m)
+    count = int((last * ring.outer_m - 1.0) // (2.0 * _BLOCK_M))
+    turns = arm.edge.heading_rad - last + (0.5 + 2.0 * _BLOCK_M * np.arange(count)) / ring.outer_m
+    centre = Place(ring.x_m, ring.y_m, 0.0)
+    blocks = []
+    for turn in turns.tolist():
+        middle = centre.turned(turn).moved(ring.outer_m)
+        around = ((0.0, 0.0), (_YIELD_M, 0.0), (_YIELD_M, _BLOCK_M), (0.0, _BLOCK_M))
+        blocks.append(np.array([middle.moved(out, beside)[:2] for out, beside in around]))
+    return blocks
 
 
 def _patch(arm: Arm, ahead_m: tuple[float, float], right_m: tuple[float, float]) -> Array:

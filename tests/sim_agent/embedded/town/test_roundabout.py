@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,9 +19,26 @@ def network():
     return draw_network(*plan_of("Town03", 0))
 
 
+def roundabout_of(network):
+    (found,) = [junction for junction in network.junctions if junction.ring is not None]
+    return found
+
+
 @pytest.fixture(scope="module")
 def junction(network):
-    (found,) = [junction for junction in network.junctions if junction.ring is not None]
+    return roundabout_of(network)
+
+
+@pytest.fixture(params=[1, 2])
+def any_junction(request, junction):
+    """With one lane and with two."""
+    if request.param == 2:
+        assert junction.ring.lanes == 2
+        return junction
+    plan, rng = plan_of("Town03", 0)
+    narrow = tuple(section for section in plan.streets if section.lanes == 1)
+    found = roundabout_of(draw_network(replace(plan, streets=narrow, avenue_lines=0), rng))
+    assert found.ring.lanes == 1
     return found
 
 
@@ -28,9 +46,9 @@ def out_m(ring: Ring, points):
     return np.hypot(*(np.asarray(points, np.float64)[:, :2] - [ring.x_m, ring.y_m]).T)
 
 
-def test_the_traffic_goes_round_the_island_on_its_left(junction):
-    ring = junction.ring
-    for turn in junction.turns:
+def test_the_traffic_goes_round_the_island_on_its_left(any_junction):
+    ring = any_junction.ring
+    for turn in any_junction.turns:
         for piece in turn.path.pieces:
             if piece.curvature < 0.0:
                 radius = -1.0 / piece.curvature
@@ -40,10 +58,10 @@ def test_the_traffic_goes_round_the_island_on_its_left(junction):
                 assert (left[0][0], left[1][0]) == pytest.approx((ring.x_m, ring.y_m), abs=1e-6)
 
 
-def test_lanes_keep_between_the_island_and_the_kerb(junction):
-    ring = junction.ring
-    kerb = np.concatenate([corner.beside(corner.stations(0.25), 0.0) for corner in junction.corners])
-    for turn in junction.turns:
+def test_lanes_keep_between_the_island_and_the_kerb(any_junction):
+    ring = any_junction.ring
+    kerb = np.concatenate([corner.beside(corner.stations(0.25), 0.0) for corner in any_junction.corners])
+    for turn in any_junction.turns:
         s = turn.path.stations(0.5)
         share = s / turn.path.length_m
         # As the map widens it.
@@ -69,8 +87,12 @@ def test_one_can_leave_by_every_street_and_go_all_the_way_round(junction):
 def test_all_who_come_in_yield_and_people_cross_the_streets_only(network, junction):
     number = network.junctions.index(junction)
     assert {arm for n, arm in crossed_arms(network) if n == number} == set(range(len(junction.arms)))
-    signs = [site.signal for site in place_signals(network) if site.signal.junction == junction.junction_id]
-    assert [sign.kind for sign in signs] == ["yield"] * len(junction.arms)
+    signals = [site.signal for site in place_signals(network)]
+    assert [s.kind for s in signals if s.junction == junction.junction_id] == ["yield"] * len(junction.arms)
+    for arm in junction.arms:
+        lane = arm.street.road_id, arm.lane_id(1, True)
+        limits = [signal.kind for signal in signals if lane in signal.lanes and signal.kind != "yield"]
+        assert "speed_30" in limits
     walked = np.array(lay_walkways(network).vertices)
     assert out_m(junction.ring, walked).min() > junction.ring.island_m - 0.01
 
