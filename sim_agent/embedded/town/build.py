@@ -17,7 +17,7 @@ from sim_agent.embedded.town.plan import plan_of
 from sim_agent.embedded.town.scenery import Scenery
 from sim_agent.embedded.town.settle import block_kinds, settle
 from sim_agent.embedded.town.signals import place_signals
-from sim_agent.embedded.town.signposts import set_one_way_signs, set_signposts
+from sim_agent.embedded.town.signposts import set_one_way_signs, set_roundabout_signs, set_signposts
 from sim_agent.embedded.town.spawn import spawn_points
 from sim_agent.embedded.town.surface import lay_surfaces
 from sim_agent.embedded.town.terrain import lay_terrain
@@ -48,6 +48,7 @@ def put_together(name: str, seed: int = 0) -> Town:
         lay_channel(scenery, channel, rng)
     set_signposts(scenery, ground, sites)
     set_one_way_signs(scenery, ground, network)
+    set_roundabout_signs(scenery, network)
     lamps = settle(scenery, network, blocks, ground, parks, plan, rng)
     mesh, objects = scenery.finish()
     short = name.rsplit("/", 1)[-1]

@@ -67,6 +67,8 @@ class TownPlan:
     """How many lines of the grid are avenues."""
     one_way: float = 0.0
     """Share of the streets that are one-way streets, as far as every lane can still be reached."""
+    roundabout: float = 0.0
+    """How likely one of the crossings is a roundabout, where there is room for one."""
     lit_tees: float = 0.5
     """Share of the T-junctions that have lights."""
     unlit_crossings: float = 0.0

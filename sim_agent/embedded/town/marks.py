@@ -114,7 +114,7 @@ def crossed_arms(network: Network) -> list[tuple[int, int]]:
     """Index of the junction and of the arm of every crosswalk: all arms where traffic stops, two where it need not."""
     crossed = []
     for number, junction in enumerate(network.junctions):
-        everywhere = junction.rule in ("lights", "all_stop")
+        everywhere = junction.rule in ("lights", "all_stop") or junction.ring is not None
         for arm in range(len(junction.arms)):
             if everywhere or arm != (junction.stem + 1) % len(junction.arms):
                 crossed.append((number, arm))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from sim_agent.embedded.town.dials import Paint, Section, TownPlan
 from sim_agent.embedded.town.geometry import Path, Place, join, signed_turn
+from sim_agent.embedded.town.grid import Grid, Node, NoRoomError, bent_grid, chains_of
+from sim_agent.embedded.town.roundabout import Ring
 
 CORNER_RADIUS_M = 7.0
 """Kerb radius at junctions: cars turn right without crossing into other lanes."""
@@ -18,8 +20,6 @@ LEAD_M = 4.6
 MIN_STREET_M = 26.0
 FIRST_JUNCTION_ID = 1000
 FIRST_TURN_ID = 2000
-
-Node = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Turn(NamedTuple):
     path: Path
     widths_m: tuple[float, float]
     kind: str
-    """left, straight or right."""
+    """left, straight or right; at roundabouts also round, which leaves by the street that it came from."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,9 @@ class Junction:
     phases: tuple[int, ...]
     """For each arm, the phase of the lights in which it is green; arms of an equal phase are green together."""
     stem: int = -1
-    """The arm of a T-junction that ends here, -1 for X-junctions."""
+    """The arm of a T-junction that ends here, -1 for X-junctions and roundabouts."""
+    ring: Ring | None = None
+    """What makes it a roundabout: all who come in yield."""
 
 
 @dataclass(frozen=True)
@@ -117,26 +119,6 @@ class Network:
     streets: tuple[Street, ...]
     junctions: tuple[Junction, ...]
     paint: Paint
-
-
-@dataclass
-class _Grid:
-    """The bent grid before it becomes streets."""
-
-    at: dict[Node, tuple[float, float]]
-    turn: dict[Node, float]
-    edges: set[tuple[Node, Node]] = field(default_factory=set)
-
-    def neighbours(self, node: Node) -> list[Node]:
-        around = [(node[0] + 1, node[1]), (node[0], node[1] + 1), (node[0] - 1, node[1]), (node[0], node[1] - 1)]
-        return [other for other in around if _edge(node, other) in self.edges]
-
-    def heading(self, node: Node, other: Node) -> float:
-        return self.turn[node] + math.atan2(other[1] - node[1], other[0] - node[0])
-
-
-def _edge(a: Node, b: Node) -> tuple[Node, Node]:
-    return (a, b) if a < b else (b, a)
 
 
 def draw_network(plan: TownPlan, rng: np.random.Generator) -> Network:
@@ -149,36 +131,34 @@ def draw_network(plan: TownPlan, rng: np.random.Generator) -> Network:
     for _ in range(40):
         try:
             return _draw(plan, rng)
-        except _NoRoomError as error:
+        except NoRoomError as error:
             why = str(error)
     raise ValueError(f"the town plan leaves no room for its streets ({why}): widen spacing_m or lower bend_m")
 
 
-class _NoRoomError(Exception):
-    """A drawing that cannot be built."""
-
-
 def _draw(plan: TownPlan, rng: np.random.Generator) -> Network:
-    grid = _bent_grid(plan, rng)
+    grid = bent_grid(plan, rng)
     sections = _sections(plan, rng)
-    chains = _chains(grid)
+    chains = chains_of(grid)
     nodes = sorted({chain[0] for chain in chains} | {chain[-1] for chain in chains})
     section_of = [
         max((sections[_line(a, b)] for a, b in zip(c, c[1:], strict=False)), key=lambda s: s.back_m) for c in chains
     ]
     reach = {node: _reaches(grid, node, chains, section_of) for node in nodes}
-    streets = []
-    for k, (nodes_along, section) in enumerate(zip(chains, section_of, strict=True)):
-        first, last = nodes_along[0], nodes_along[-1]
-        start = Place(*grid.at[first], grid.heading(first, nodes_along[1])).moved(reach[first][k, False])
-        end = Place(*grid.at[last], grid.heading(last, nodes_along[-2])).moved(reach[last][k, True])
-        path = join(start, end.turned(math.pi), 8.0, max(plan.corner_m, section.back_m + 8.0))
-        if path.length_m < MIN_STREET_M or path.length_m > 400.0:
-            raise _NoRoomError(f"a street of {path.length_m:.0f} m")
-        if path.sharpest_radius_m() < section.back_m + 6.0:
-            raise _NoRoomError(f"a bend of {path.sharpest_radius_m():.0f} m")
-        streets.append(Street(k + 1, path, section))
-    _check_apart(streets)
+    streets = _lay_streets(plan, grid, chains, section_of, reach)
+    rings: dict[Node, Ring] = {}
+    # A generator of its own: towns without a roundabout stay as they are.
+    chance = rng.spawn(1)[0]
+    if chance.random() < plan.roundabout:
+        crossings = [node for node in nodes if len(grid.neighbours(node)) == 4]
+        for k in chance.permutation(len(crossings)).tolist():
+            try:
+                ring, reach_there = _ring_at(grid, crossings[k], chains, section_of)
+                streets = _lay_streets(plan, grid, chains, section_of, reach | {crossings[k]: reach_there})
+            except NoRoomError:
+                continue
+            rings[crossings[k]] = ring
+            break
     if plan.one_way:
         _make_one_way(streets, chains, round(plan.one_way * len(streets)), rng)
     junctions = []
@@ -191,54 +171,34 @@ def _draw(plan: TownPlan, rng: np.random.Generator) -> Network:
             if nodes_along[-1] == node:
                 arms.append(Arm(street, True, street.path.place(street.path.length_m).turned(math.pi)))
         arms.sort(key=lambda arm: signed_turn(0.0, arm.edge.heading_rad))
-        junction = _junction(plan, rng, FIRST_JUNCTION_ID + number, grid.at[node], tuple(arms), next_turn)
+        number += FIRST_JUNCTION_ID
+        junction = _junction(plan, rng, number, grid.at[node], tuple(arms), next_turn, rings.get(node))
         next_turn += len(junction.turns)
         junctions.append(junction)
     return Network(tuple(streets), tuple(junctions), plan.paint)
 
 
-def _bent_grid(plan: TownPlan, rng: np.random.Generator) -> _Grid:
-    phase = rng.uniform(0.0, 2.0 * math.pi, 4)
-    wave = 2.0 * math.pi / plan.wave_m
-    grid = _Grid({}, {})
-    for i in range(plan.columns):
-        for j in range(plan.rows):
-            u = (i - (plan.columns - 1) / 2.0) * plan.spacing_m[0]
-            v = (j - (plan.rows - 1) / 2.0) * plan.spacing_m[1]
-            x = u + plan.bend_m * math.sin(wave * v + phase[0]) + 0.5 * plan.bend_m * math.sin(wave * u + phase[1])
-            y = v + plan.bend_m * math.sin(wave * u + phase[2]) + 0.5 * plan.bend_m * math.sin(wave * v + phase[3])
-            x_by_v = plan.bend_m * wave * math.cos(wave * v + phase[0])
-            y_by_u = plan.bend_m * wave * math.cos(wave * u + phase[2])
-            x += plan.shift_m[0] + float(rng.uniform(-plan.loose, plan.loose))
-            y += plan.shift_m[1] + float(rng.uniform(-plan.loose, plan.loose))
-            grid.at[i, j] = (x, y)
-            grid.turn[i, j] = (math.atan(y_by_u) - math.atan(x_by_v)) / 2.0 + math.radians(
-                float(rng.uniform(-plan.loose, plan.loose))
-            )
-            for other in ((i - 1, j), (i, j - 1)):
-                if min(other) >= 0:
-                    grid.edges.add(_edge((i, j), other))
-    candidates = sorted(grid.edges)
-    dropped = 0
-    for k in rng.permutation(len(candidates)):
-        if dropped < plan.dropped and _may_drop(grid, *candidates[k]):
-            grid.edges.remove(candidates[k])
-            dropped += 1
-    return grid
-
-
-def _may_drop(grid: _Grid, a: Node, b: Node) -> bool:
-    """No dead end, and at the most one bend or pass-through in a row."""
-    for node, other in ((a, b), (b, a)):
-        rest = [n for n in grid.neighbours(node) if n != other]
-        if len(rest) < 2:
-            return False
-        opposite = (2 * node[0] - rest[0][0], 2 * node[1] - rest[0][1])
-        if len(rest) == 2 and rest[1] != opposite:
-            return False
-        if len(rest) == 2 and any(len(grid.neighbours(n)) < 3 for n in rest):
-            return False
-    return True
+def _lay_streets(
+    plan: TownPlan,
+    grid: Grid,
+    chains: list[list[Node]],
+    section_of: list[Section],
+    reach: dict[Node, dict[tuple[int, bool], float]],
+) -> list[Street]:
+    """One street for each chain, from the edge of its first junction to the edge of its last."""
+    streets = []
+    for k, (nodes_along, section) in enumerate(zip(chains, section_of, strict=True)):
+        first, last = nodes_along[0], nodes_along[-1]
+        start = Place(*grid.at[first], grid.heading(first, nodes_along[1])).moved(reach[first][k, False])
+        end = Place(*grid.at[last], grid.heading(last, nodes_along[-2])).moved(reach[last][k, True])
+        path = join(start, end.turned(math.pi), 8.0, max(plan.corner_m, section.back_m + 8.0))
+        if path.length_m < MIN_STREET_M or path.length_m > 400.0:
+            raise NoRoomError(f"a street of {path.length_m:.0f} m")
+        if path.sharpest_radius_m() < section.back_m + 6.0:
+            raise NoRoomError(f"a bend of {path.sharpest_radius_m():.0f} m")
+        streets.append(Street(k + 1, path, section))
+    _check_apart(streets)
+    return streets
 
 
 def _line(a: Node, b: Node) -> tuple[str, int]:
@@ -255,24 +215,8 @@ def _sections(plan: TownPlan, rng: np.random.Generator) -> dict[tuple[str, int],
     return sections
 
 
-def _chains(grid: _Grid) -> list[list[Node]]:
-    """Node after node from junction to junction; nodes of two arms are passed through."""
-    junctions = [node for node in sorted(grid.at) if len(grid.neighbours(node)) >= 3]
-    chains = []
-    for node in junctions:
-        for other in grid.neighbours(node):
-            along = [node, other]
-            while len(grid.neighbours(along[-1])) == 2:
-                along.append(next(n for n in grid.neighbours(along[-1]) if n != along[-2]))
-            if along[-1] == node:
-                raise _NoRoomError("a street that ends where it starts")
-            if along <= along[::-1]:
-                chains.append(along)
-    return chains
-
-
 def _reaches(
-    grid: _Grid, node: Node, chains: list[list[Node]], section_of: list[Section]
+    grid: Grid, node: Node, chains: list[list[Node]], section_of: list[Section]
 ) -> dict[tuple[int, bool], float]:
     """For each arm (chain, whether it ends here): from the node to the junction's edge, as the kerbs' radius demands."""
     arms = []
@@ -288,13 +232,23 @@ def _reaches(
         if gap > math.radians(150.0):
             continue
         if gap < math.radians(55.0):
-            raise _NoRoomError(f"arms {math.degrees(gap):.0f} degrees apart")
+            raise NoRoomError(f"arms {math.degrees(gap):.0f} degrees apart")
         half_a, half_b = section_of[first[1]].kerb_m, section_of[second[1]].kerb_m
         tangent = CORNER_RADIUS_M / math.tan(gap / 2.0)
         for (_, k, at_end), own, other in ((first, half_a, half_b), (second, half_b, half_a)):
             needed = (other + own * math.cos(gap)) / math.sin(gap) + tangent + LEAD_M
             reach[k, at_end] = max(reach[k, at_end], needed)
     return reach
+
+
+def _ring_at(
+    grid: Grid, node: Node, chains: list[list[Node]], section_of: list[Section]
+) -> tuple[Ring, dict[tuple[int, bool], float]]:
+    """A roundabout at a node, and how far each arm's edge is from it; no street may begin and end there."""
+    ends = [(k, at_end) for k, c in enumerate(chains) for at_end in (False, True) if c[-1 if at_end else 0] == node]
+    sections = {(k, at_end): section_of[k] for k, at_end in ends}
+    ring = Ring(*grid.at[node], min(2, max(section.lanes for section in sections.values())))
+    return ring, {end: ring.reach_m(section.kerb_m) + LEAD_M for end, section in sections.items()}
 
 
 def _make_one_way(streets: list[Street], chains: list[list[Node]], wanted: int, rng: np.random.Generator) -> None:
@@ -356,7 +310,7 @@ def _check_apart(streets: list[Street]) -> None:
                 continue
             gap = float(np.sqrt(((first[:, None] - second[None]) ** 2).sum(-1).min()))
             if gap < streets[k].section.back_m + streets[other].section.back_m:
-                raise _NoRoomError(f"streets {gap:.0f} m apart")
+                raise NoRoomError(f"streets {gap:.0f} m apart")
 
 
 def _junction(
@@ -366,7 +320,16 @@ def _junction(
     centre: tuple[float, float],
     arms: tuple[Arm, ...],
     first_turn: int,
+    ring: Ring | None,
 ) -> Junction:
+    draw = float(rng.random())
+    if ring is not None:
+        kerbs = tuple(
+            ring.kerb(come.inbound, leave.edge, come.street.section.kerb_m, leave.street.section.kerb_m)
+            for come, leave in zip(arms[1:] + arms[:1], arms, strict=True)
+        )
+        turns = tuple(_turns(arms, first_turn, ring))
+        return Junction(junction_id, centre, arms, turns, kerbs, "yield", tuple(range(len(arms))), ring=ring)
     corners = []
     for k, arm in enumerate(arms):
         other = arms[(k + 1) % len(arms)]
@@ -381,7 +344,6 @@ def _junction(
             for k in range(3)
         ]
         stem = int(np.argmin(straightness))
-    draw = float(rng.random())
     wide = any(arm.street.section.lanes > 1 for arm in arms)
     if len(arms) == 4:
         rule = "all_stop" if draw < plan.unlit_crossings and not wide else "lights"
@@ -390,24 +352,32 @@ def _junction(
     else:
         rule = "lights" if draw < plan.lit_tees or wide else "stop" if draw < (1.0 + plan.lit_tees) / 2.0 else "yield"
         phases = (0, 1, 2)
-    return Junction(junction_id, centre, arms, tuple(_turns(arms, first_turn)), tuple(corners), rule, phases, stem)
+    return Junction(
+        junction_id, centre, arms, tuple(_turns(arms, first_turn, None)), tuple(corners), rule, phases, stem
+    )
 
 
-def _turns(arms: tuple[Arm, ...], first_turn: int) -> list[Turn]:
+def _turns(arms: tuple[Arm, ...], first_turn: int, ring: Ring | None) -> list[Turn]:
     turns: list[Turn] = []
     for a, arm_in in enumerate(arms):
         ways = {}
         for b, arm_out in enumerate(arms):
-            if a != b and arm_in.lanes_in and arm_out.lanes_out:
+            if (a != b or ring is not None) and arm_in.lanes_in and arm_out.lanes_out:
                 angle = signed_turn(arm_in.inbound.heading_rad, arm_out.edge.heading_rad)
-                ways["straight" if abs(angle) < math.radians(45.0) else "right" if angle > 0 else "left"] = b
+                kind = "straight" if abs(angle) < math.radians(45.0) else "right" if angle > 0 else "left"
+                ways["round" if a == b else kind] = b
         for kind in sorted(ways):
             arm_out = arms[ways[kind]]
             for lane_in, lane_out in _lane_pairs(kind, arm_in.lanes_in, arm_out.lanes_out, ways):
                 width_in, width_out = arm_in.street.section.lane_m, arm_out.street.section.lane_m
-                start = arm_in.inbound.moved(0.0, arm_in.street.left_edge_m(lane_in))
-                end = arm_out.edge.moved(0.0, arm_out.street.left_edge_m(lane_out))
-                path = join(start, end, {"right": LEAD_M, "left": 2.0, "straight": 1.0}[kind])
+                lefts = arm_in.street.left_edge_m(lane_in), arm_out.street.left_edge_m(lane_out)
+                if ring is None:
+                    start, end = arm_in.inbound.moved(0.0, lefts[0]), arm_out.edge.moved(0.0, lefts[1])
+                    path = join(start, end, {"right": LEAD_M, "left": 2.0, "straight": 1.0}[kind])
+                else:
+                    kerbs = arm_in.street.section.kerb_m, arm_out.street.section.kerb_m
+                    inner = kind in ("left", "round") or lane_in < arm_in.lanes_in
+                    path = ring.lane(arm_in.inbound, arm_out.edge, lefts, kerbs, 1 if inner else ring.lanes)
                 road_id = first_turn + len(turns)
                 turns.append(Turn(road_id, a, lane_in, ways[kind], lane_out, path, (width_in, width_out), kind))
     return turns
@@ -415,7 +385,7 @@ def _turns(arms: tuple[Arm, ...], first_turn: int) -> list[Turn]:
 
 def _lane_pairs(kind: str, lanes_in: int, lanes_out: int, ways: dict[str, int]) -> list[tuple[int, int]]:
     """Left turns from the innermost lane, right turns from the outermost, straight on from all."""
-    if kind == "left":
+    if kind in ("left", "round"):
         return [(1, 1)]
     if kind == "right":
         return [(lanes_in, lanes_out)]

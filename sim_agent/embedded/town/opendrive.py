@@ -14,6 +14,7 @@ from sim_agent.embedded.town.geometry import Path
 from sim_agent.embedded.town.hills import Hills
 from sim_agent.embedded.town.marks import CROSSWALK_M, LINE_M, Border, crossed_arms, street_borders
 from sim_agent.embedded.town.network import Arm, Junction, Network, Street, Turn
+from sim_agent.embedded.town.roundabout import LIMIT_KMH
 from sim_agent.embedded.town.signals import FIRST_CONTROLLER_ID, Site
 
 GEO_REFERENCE = "+proj=tmerc +lat_0=49.0 +lon_0=8.0 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +vunits=m +no_defs"
@@ -199,6 +200,8 @@ def _turn(junction: Junction, turn: Turn, objects: Sequence[str], hills: Hills |
     none = '<roadMark sOffset="0" type="none" weight="standard" color="standard" width="0" laneChange="none"/>'
     lane = _lane(-1, "driving", width, link, none)
     limit = min(arm_in.street.section.limit_kmh, arm_out.street.section.limit_kmh)
+    if junction.ring is not None:
+        limit = min(limit, LIMIT_KMH)
     return (
         f'<road name="Turn {turn.road_id}" length="{_number(length)}" id="{turn.road_id}" junction="{junction.junction_id}">'
         f'<link><predecessor elementType="road" elementId="{arm_in.street.road_id}" '

@@ -14,6 +14,7 @@ from sim_agent.embedded.town.channel import BESIDE_WATER_M
 from sim_agent.embedded.town.dials import TownPlan
 from sim_agent.embedded.town.frontage import Frontage
 from sim_agent.embedded.town.furniture import PROPS, hang_cables, set_bus_stop, set_lamp, set_pole, set_prop
+from sim_agent.embedded.town.island import lay_roundabout
 from sim_agent.embedded.town.model import Lamp
 from sim_agent.embedded.town.network import Network, Street
 from sim_agent.embedded.town.plants import Plant, grow_bushes, grow_thickets, grow_trees, set_plant
@@ -63,6 +64,9 @@ def settle(
             lamps += _kerb_side(scenery, ground, street, sign, kerb_trees, plan, style, sign == cabled, rng)
             if plan.roadworks and (sign > 0 or not street.one_way) and rng.random() < plan.roadworks:
                 _dig_up(scenery, ground, street, sign, rng)
+    for junction in network.junctions:
+        if junction.ring is not None:
+            lamps += lay_roundabout(scenery, junction, junction.ring, trees, bushes, style, rng)
     track = next((find_track(block, ground) for block in blocks if block.outer), None) if plan.tram else None
     if track is not None:
         lay_tramway(scenery, track, rng)

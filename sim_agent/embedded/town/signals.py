@@ -13,6 +13,7 @@ from sim_agent.embedded.town.geometry import Place, signed_turn
 from sim_agent.embedded.town.marks import STOP_LINE_M
 from sim_agent.embedded.town.model import Signal
 from sim_agent.embedded.town.network import Arm, Junction, Network, Street
+from sim_agent.embedded.town.roundabout import LIMIT_KMH
 
 POST_M = 0.85
 """From the kerb to the post: far enough for the client not to move the sign off the lane (LibCarla, MapBuilder.cpp,
@@ -21,6 +22,8 @@ NEAR_HEAD_M, FAR_HEAD_M = 3.1, 5.6
 """Height of the heads at the post before the junction and on the mast behind it."""
 BRAKING_M_S2 = 7.0
 """A car that brakes when it meets the trigger box stands before the stop line."""
+LIMIT_SIGN_M, SLOW_SIGN_M = 10.0, 20.0
+"""From the start of a street to its speed limit; before a roundabout, from its edge to the lower one."""
 FIRST_SIGNAL_ID, FIRST_CONTROLLER_ID = 3000, 6000
 
 
@@ -47,7 +50,9 @@ class Mast(NamedTuple):
 
 
 def place_signals(network: Network) -> tuple[Site, ...]:
-    """Lights, stop and yield signs at junctions, speed limits at the start of each direction of a street."""
+    """Lights, stop and yield signs at junctions, speed limits at the start of each direction of a street and before
+    roundabouts.
+    """
     sites: list[Site] = []
     for junction in network.junctions:
         for k, arm in enumerate(junction.arms):
@@ -58,7 +63,13 @@ def place_signals(network: Network) -> tuple[Site, ...]:
         for along in (True, False):
             if not street.lanes_towards(along):
                 continue
-            sites.append(_speed_limit(FIRST_SIGNAL_ID + len(sites), street, along))
+            s_m = LIMIT_SIGN_M if along else street.path.length_m - LIMIT_SIGN_M
+            sites.append(_speed_limit(FIRST_SIGNAL_ID + len(sites), street, along, s_m, street.section.limit_kmh))
+    for junction in network.junctions:
+        for arm in junction.arms if junction.ring is not None else ():
+            if arm.lanes_in and arm.street.section.limit_kmh > LIMIT_KMH:
+                s_m = arm.street_s(SLOW_SIGN_M)
+                sites.append(_speed_limit(FIRST_SIGNAL_ID + len(sites), arm.street, arm.at_end, s_m, LIMIT_KMH))
     return tuple(sites)
 
 
@@ -67,7 +78,7 @@ def _kind(junction: Junction, arm: int) -> str:
         return "light"
     if junction.rule == "all_stop":
         return "stop"
-    return junction.rule if arm == junction.stem else ""
+    return junction.rule if arm == junction.stem or junction.ring is not None else ""
 
 
 def _foot(place: Place) -> Pose:
@@ -135,9 +146,8 @@ def _mast(junction: Junction, k: int) -> Mast:
     return Mast(Place(float(x), float(y), inbound.heading_rad), 0.0)
 
 
-def _speed_limit(number: int, street: Street, along: bool) -> Site:
-    section, length = street.section, street.path.length_m
-    s_m = 10.0 if along else length - 10.0
+def _speed_limit(number: int, street: Street, along: bool, s_m: float, limit_kmh: int) -> Site:
+    section = street.section
     side = section.kerb_m + POST_M
     right = side if along else -side
     here = street.path.place(s_m).turned(0.0 if along else math.pi)
@@ -147,7 +157,7 @@ def _speed_limit(number: int, street: Street, along: bool) -> Site:
     middle = street.left_edge_m(1) + across / 2.0
     signal = Signal(
         opendrive_id=str(number),
-        kind=f"speed_{section.limit_kmh}",
+        kind=f"speed_{limit_kmh}",
         pose=_foot(post),
         head_poses=(),
         trigger=_trigger(here.moved(0.0, middle), 3.0, across - 1.2),

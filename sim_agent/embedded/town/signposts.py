@@ -11,7 +11,7 @@ import numpy as np
 from sim_agent.embedded.pose import Pose, wrap_deg
 from sim_agent.embedded.scene import Box, Material, Mesh, MeshBuilder, Tag
 from sim_agent.embedded.town.blocks import Ground
-from sim_agent.embedded.town.geometry import Array
+from sim_agent.embedded.town.geometry import Array, Place
 from sim_agent.embedded.town.model import Signal
 from sim_agent.embedded.town.network import Network
 from sim_agent.embedded.town.scenery import Scenery
@@ -72,6 +72,18 @@ def set_one_way_signs(scenery: Scenery, ground: Ground, network: Network) -> Non
             _set_plate(scenery, kind, Pose(place.x_m, place.y_m, 0.0, 0.0, wrap_deg(place.yaw_deg + 90.0), 0.0))
 
 
+def set_roundabout_signs(scenery: Scenery, network: Network) -> None:
+    """On the island, before everyone who comes in: an arrow to the right."""
+    for junction in network.junctions:
+        ring = junction.ring
+        if ring is None:
+            continue
+        for arm in junction.arms:
+            if arm.lanes_in:
+                place = Place(ring.x_m, ring.y_m, arm.edge.heading_rad).moved(ring.island_m - POST_M)
+                _set_plate(scenery, "roundabout", Pose(place.x_m, place.y_m, 0.0, 0.0, wrap_deg(place.yaw_deg - 90.0)))
+
+
 def set_posts(scenery: Scenery, signals: Sequence[Signal]) -> None:
     """What carries the heads of lights; posts and plates of signs."""
     for signal in signals:
@@ -124,6 +136,10 @@ def _plate(kind: str) -> Mesh:
     elif kind == "one_way":
         arrow = np.array([(-0.16, 0.04), (0.16, 0.04), (0.0, 0.26)])
         outlines = [(_ring(0.38, 20), WHITE), (_ring(0.36, 20), BLUE), (arrow, WHITE)]
+    elif kind == "roundabout":
+        # Who reads the plate has its x on the left.
+        arrow = np.array([(-0.04, -0.16), (-0.04, 0.16), (-0.26, 0.0)])
+        outlines = [(_ring(0.38, 20), WHITE), (_ring(0.36, 20), BLUE), (arrow, WHITE)]
     elif kind == "no_entry":
         outlines = [(_ring(0.38, 20), WHITE), (_ring(0.36, 20), RED)]
     elif kind == "yield":
@@ -148,7 +164,12 @@ def _strokes(kind: str) -> list[tuple[float, float, float, float]]:
     """What is written on a plate, as (left, low, right, high)."""
     if kind.startswith("speed_"):
         return _digits(kind.removeprefix("speed_"))
-    bars = {"one_way": [(-0.06, -0.25, 0.06, 0.06)], "no_entry": [(-0.27, -0.07, 0.27, 0.07)], "stop": _letters()}
+    bars = {
+        "roundabout": [(-0.25, -0.06, 0.06, 0.06)],
+        "one_way": [(-0.06, -0.25, 0.06, 0.06)],
+        "no_entry": [(-0.27, -0.07, 0.27, 0.07)],
+        "stop": _letters(),
+    }
     return bars.get(kind, [])
 
 

@@ -9,9 +9,11 @@ import numpy as np
 
 from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.scene import Material, Tag
-from sim_agent.embedded.town.geometry import Array, Path
+from sim_agent.embedded.town.geometry import Array, Path, Place
 from sim_agent.embedded.town.marks import (
     CROSSWALK_M,
+    DASH_M,
+    GAP_M,
     LINE_M,
     STOP_LINE_M,
     Border,
@@ -20,6 +22,7 @@ from sim_agent.embedded.town.marks import (
     street_borders,
 )
 from sim_agent.embedded.town.network import Arm, Junction, Network, Street
+from sim_agent.embedded.town.roundabout import Ring
 from sim_agent.embedded.town.scenery import Scenery
 from sim_agent.embedded.town.shapes import quads, sheet, wall_band
 
@@ -34,6 +37,8 @@ WHITE = (0.82, 0.82, 0.8)
 YELLOW = (0.86, 0.6, 0.1)
 _DOUBLE_M = 0.12
 """Half the distance between the middles of a double line."""
+_BLOCK_M, _YIELD_M = 0.55, 0.4
+"""Length of the blocks of a roundabout's yield line, and of the gaps between them; their breadth."""
 
 
 def lay_surfaces(scenery: Scenery, network: Network, rng: np.random.Generator) -> None:
@@ -79,11 +84,11 @@ def _lay_street(scenery: Scenery, street: Street, borders: tuple[Border, ...], r
     _, _, heading = path.at(s)
     rightward = np.column_stack([-np.sin(heading), np.cos(heading)])
     width = np.full(len(s), section.sidewalk_m)
-    walk = _walk_look(rng)
+    walk = walk_look(rng)
     for sign in (1, -1):
         scenery.open(f"Sidewalk_{street.road_id}", Tag.SIDEWALK, pose)
         kerb = points[:, -1 if sign > 0 else 0]
-        _lay_sidewalk(scenery, kerb[::sign], sign * rightward[::sign], width, walk)
+        lay_sidewalk(scenery, kerb[::sign], sign * rightward[::sign], width, walk)
 
 
 class _Look(NamedTuple):
@@ -99,7 +104,7 @@ def _road_look(rng: np.random.Generator) -> _Look:
     return _Look(Material.CONCRETE if draw < 0.94 else Material.PAVING, float(rng.uniform(0.5, 0.78)))
 
 
-def _walk_look(rng: np.random.Generator) -> _Look:
+def walk_look(rng: np.random.Generator) -> _Look:
     """Slabs mostly, darker than the road or as bright, as in CARLA's towns: brightness must not tell them apart."""
     draw = float(rng.random())
     if draw < 0.6:
@@ -109,7 +114,7 @@ def _walk_look(rng: np.random.Generator) -> _Look:
     return _Look(Material.ASPHALT, float(rng.uniform(0.5, 0.85)))
 
 
-def _lay_sidewalk(scenery: Scenery, kerb: Array, inward: Array, width_m: Array, look: _Look) -> None:
+def lay_sidewalk(scenery: Scenery, kerb: Array, inward: Array, width_m: Array, look: _Look) -> None:
     """Kerb and paving along (N, 2) points of the kerb, with the block on the right, where `inward` (N, 2) points."""
 
     def beside(offset_m: Array | float) -> Array:
@@ -176,24 +181,31 @@ def _lay_junction(scenery: Scenery, junction: Junction, rng: np.random.Generator
     edge = junction_outline(junction, STEP_M / 2.0)
     edge = np.concatenate([edge, edge[:1]])
     # Outside in, with the outline turning right: what `sheet` calls left to right and ahead.
-    rings = np.stack([centre + (edge - centre) * f for f in (1.0, 0.75, 0.5, 0.25)], 1)
+    if junction.ring is None:
+        rings = np.stack([centre + (edge - centre) * f for f in (1.0, 0.75, 0.5, 0.25)], 1)
+    else:
+        out = np.hypot(*(edge - centre).T)[:, None]
+        shares = np.linspace(1.0, 0.0, 1 + math.ceil((float(out.max()) - junction.ring.island_m) / STEP_M))
+        island = centre + (edge - centre) * (junction.ring.island_m / out)
+        rings = np.stack([island + (edge - island) * f for f in shares], 1)
     scenery.open(f"Road_{junction.junction_id}", Tag.ROAD, pose)
     road = _road_look(rng)
     colour = _speckled(rings.shape[:2], road.tint, rng)
     colour[-1] = colour[0]
     sheet(scenery.builder, rings, 0.0, Tag.ROAD, road.material, colour)
-    hub = np.column_stack([np.concatenate([rings[:-1, -1], [centre]]), np.zeros(len(edge))])
-    rim = np.arange(len(edge) - 1)
-    fan = np.stack([rim, (rim + 1) % len(rim), np.full(len(rim), len(rim))], -1)
-    tints = np.concatenate([colour[:-1, -1], colour[:1, -1]])
-    scenery.builder.add(hub, fan, Tag.ROAD, road.material, tints, (0.0, 0.0, 1.0), hub[:, :2])
-    walk = _walk_look(rng)
+    if junction.ring is None:
+        hub = np.column_stack([np.concatenate([rings[:-1, -1], [centre]]), np.zeros(len(edge))])
+        rim = np.arange(len(edge) - 1)
+        fan = np.stack([rim, (rim + 1) % len(rim), np.full(len(rim), len(rim))], -1)
+        tints = np.concatenate([colour[:-1, -1], colour[:1, -1]])
+        scenery.builder.add(hub, fan, Tag.ROAD, road.material, tints, (0.0, 0.0, 1.0), hub[:, :2])
+    walk = walk_look(rng)
     for k, corner in enumerate(junction.corners):
         scenery.open(f"Sidewalk_{junction.junction_id}", Tag.SIDEWALK, pose)
         s, width = corner_widths(junction, k, STEP_M / 2.0)
         _, _, heading = corner.at(s)
         inward = np.column_stack([-np.sin(heading), np.cos(heading)])
-        _lay_sidewalk(scenery, corner.beside(s, 0.0), inward, width, walk)
+        lay_sidewalk(scenery, corner.beside(s, 0.0), inward, width, walk)
 
 
 def corner_widths(junction: Junction, k: int, step_m: float) -> tuple[Array, Array]:
@@ -218,9 +230,41 @@ def _paint_junction(scenery: Scenery, junction: Junction, crossed: list[int], ze
             flat.extend(_stop_line(arm, left + 0.3, end, dashed=junction.rule == "yield"))
         if k in crossed:
             flat.extend(_crosswalk(arm, zebra))
+    if junction.ring is not None:
+        _paint_ring(scenery, junction.ring)
+        for arm in junction.arms:
+            flat.extend(_yield_line(arm, junction.ring))
     corners = np.array(flat).reshape(-1, 4, 2)
     solid = np.concatenate([corners, np.full((*corners.shape[:2], 1), PAINT_M)], -1)
     quads(scenery.builder, solid, Tag.ROAD_LINE, Material.MARKING, WHITE)
+
+
+def _paint_ring(scenery: Scenery, ring: Ring) -> None:
+    """A line along the island, and dashes between two lanes."""
+    inner = ring.circle(ring.left_m(1))
+    _ribbon(scenery, inner, 0.0, inner.length_m, 0.0, WHITE)
+    for lane in range(2, ring.lanes + 1):
+        between = ring.circle(ring.left_m(lane))
+        count = round(between.length_m / (DASH_M + GAP_M))
+        starts = np.arange(count) * between.length_m / count
+        _dashed(scenery, between, np.column_stack([starts, starts + DASH_M]), 0.0, WHITE)
+
+
+def _yield_line(arm: Arm, ring: Ring) -> list[Array]:
+    """Blocks along the outer kerb's circle, across the lanes that lead in."""
+    if not arm.lanes_in:
+        return []
+    # Headings grow to the right: seen from the centre, those who come in keep to the left of the street's middle.
+    last = ring.mouth_rad(arm.street.section.kerb_m)
+    count = int((last * ring.outer_m - 1.0) // (2.0 * _BLOCK_M))
+    turns = arm.edge.heading_rad - last + (0.5 + 2.0 * _BLOCK_M * np.arange(count)) / ring.outer_m
+    centre = Place(ring.x_m, ring.y_m, 0.0)
+    blocks = []
+    for turn in turns.tolist():
+        middle = centre.turned(turn).moved(ring.outer_m)
+        around = ((0.0, 0.0), (_YIELD_M, 0.0), (_YIELD_M, _BLOCK_M), (0.0, _BLOCK_M))
+        blocks.append(np.array([middle.moved(out, beside)[:2] for out, beside in around]))
+    return blocks
 
 
 def _patch(arm: Arm, ahead_m: tuple[float, float], right_m: tuple[float, float]) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from sim_agent.embedded.town.geometry import Array, Path
 from sim_agent.embedded.town.marks import CROSSWALK_M, crossed_arms
 from sim_agent.embedded.town.network import Junction, Network, Street
+from sim_agent.embedded.town.roundabout import Ring
 from sim_agent.embedded.town.surface import SIDEWALK_M
 
 SIDEWALK, CROSSWALK, ROAD = 1, 2, 3
@@ -160,9 +161,23 @@ def _junction(ways: Walkways, junction: Junction, crossed: set[int]) -> None:
         ways.polygon([left[0.0], right[0.0], right[near], left[near]], ROAD)
         ways.polygon([left[near], right[near], right[far], left[far]], CROSSWALK if k in crossed else ROAD)
     outline = [foot for feet_of_corner in middle for foot in reversed(feet_of_corner)]
+    if junction.ring is not None:
+        _ring(ways, junction.ring, outline)
+        return
     hub = ways.vertex(*junction.centre, 0.0)
     for k, foot in enumerate(outline):
         ways.polygon([hub, outline[k - 1], foot], ROAD)
+
+
+def _ring(ways: Walkways, ring: Ring, outline: list[int]) -> None:
+    """From the kerbs around a roundabout to its island, on which nobody walks."""
+    inner = []
+    for foot in outline:
+        x, y, _ = ways.vertices[foot]
+        share = ring.island_m / math.hypot(x - ring.x_m, y - ring.y_m)
+        inner.append(ways.vertex(ring.x_m + (x - ring.x_m) * share, ring.y_m + (y - ring.y_m) * share, 0.0))
+    for k in range(len(outline)):
+        ways.polygon([inner[k - 1], outline[k - 1], outline[k], inner[k]], ROAD)
 
 
 def _at(feet: dict[float, int], s_m: float) -> int:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from sim_agent.embedded.town.network import draw_network
+from sim_agent.embedded.town.plan import plan_of
 from tests.sim_agent.embedded.hills import hills
 from tests.sim_agent.embedded.simulator import Simulator
 
@@ -187,6 +189,22 @@ def test_the_traffic_manager_drives_every_town(simulator, town):
     assert seen["off_lane"] < 0.005 * seen["samples"]
     assert seen["ran_red"] == 0
     assert seen["stuck"] == 0
+
+
+@pytest.mark.slow
+def test_cars_go_round_the_roundabout(simulator):
+    junction = next(j for j in draw_network(*plan_of("Town03", 0)).junctions if j.ring is not None)
+    ring = junction.ring
+    where = (str(number) for number in (junction.junction_id, ring.x_m, ring.y_m, ring.outer_m))
+    seen = simulator.run_traffic("roundabout", "Town03", *where, timeout_s=600)
+    # With the island on the left, seen from above against the clock, a quarter to all of the way round.
+    assert len(seen["swept_deg"]) == len(junction.turns)
+    assert -370 < min(seen["swept_deg"]) < -330 and max(seen["swept_deg"]) < -60
+    assert seen["nearest_m"] > ring.island_m + 1.5
+    assert seen["arrived"] and seen["driven_deg"] < -330 and seen["beside_m"] < 1.5
+    assert seen["cars"] >= 12
+    assert seen["entered"] >= 7 and seen["left"] >= 5
+    assert seen["off_lane"] <= 0.01 * seen["samples"]
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ def parse(data):
     return points, loops, tree, head
 
 
-@pytest.fixture(scope="module", params=[*TOWNS, "Seed4"])
+@pytest.fixture(scope="module", params=[*TOWNS, "Seed4", "Seed21"])
 def mesh(request):
     plan, rng = plan_of(request.param, 0)
     return parse(write_navmesh(lay_walkways(draw_network(plan, rng))))

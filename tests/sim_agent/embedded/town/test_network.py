@@ -9,7 +9,7 @@ from sim_agent.embedded.town.plan import TOWNS, plan_of
 from sim_agent.embedded.town.signals import place_signals
 from sim_agent.embedded.town.spawn import spawn_points
 
-SEEDS = [(name, 0) for name in TOWNS] + [("Town03", 5), ("Seed123", 0), ("Seed7", 0)]
+SEEDS = [(name, 0) for name in TOWNS] + [("Town03", 5), ("Seed123", 0), ("Seed7", 0), ("Seed21", 0)]
 
 
 @pytest.fixture(params=SEEDS, ids=lambda p: f"{p[0]}-{p[1]}", scope="module")
