@@ -22,20 +22,25 @@ class MetricsTail:
     def __init__(self, path: Path):
         self.path = path
         self._offset = 0
+        self._last = b""
+        """The line before the offset: where it is another one, the file was rewound and has grown again since."""
 
     def new_lines(self) -> Iterator[dict[str, Any]]:
         """Whole lines since the last call."""
         try:
-            size = self.path.stat().st_size
+            file = self.path.open("rb")
         except FileNotFoundError:
             return
-        if size < self._offset:
-            self._offset = 0
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
+        with file:
+            file.seek(self._offset - len(self._last))
+            if file.read(len(self._last)) != self._last:
+                self._offset = 0
+                file.seek(0)
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
+        if whole or not self._offset:
+            self._last = whole[whole.rfind(b"\n", 0, -1) + 1 :]
         for line in whole.splitlines():
             yield json.loads(line)
 
