@@ -1,6 +1,6 @@
 """How fast `train` is: two workers against one, and both against a bare torchrun loop of the same network.
 
-    python -m benchmarks.train_job [--data DIR] [--steps 40] [--rounds 2] [--json FILE]
+    python -m benchmarks.train_job [--data DIR] [--steps 24] [--rounds 1] [--json FILE]
 
 Variants take turns, so that a drifting machine slows all alike; figures are medians over rounds. What the machine
 itself allows is measured too: two bare loops side by side that never talk, each with half of the batch, against one.
@@ -121,8 +121,8 @@ def measure(arguments: argparse.Namespace) -> rows.Measured:
 def main() -> None:
     parser = rows.arguments_of(__doc__)
     parser.add_argument("--data", type=Path, help="recording or folder of pictures")
-    parser.add_argument("--steps", type=int, default=40, help="optimizer steps of each run")
-    parser.add_argument("--rounds", type=int, default=2, help="turns of all variants")
+    parser.add_argument("--steps", type=int, default=24, help="optimizer steps of each run")
+    parser.add_argument("--rounds", type=int, default=1, help="turns of all variants")
     rows.run("train-job", measure, parser)
 
 
