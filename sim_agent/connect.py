@@ -55,6 +55,10 @@ class Rpc:
         self._unpacker = msgpack.Unpacker(max_buffer_size=_MAX_REPLY, unicode_errors="surrogateescape")
         self._last_id = 0
 
+    def wait_for(self, timeout_s: float) -> None:
+        """From now on, an answer may take `timeout_s`."""
+        self._sock.settimeout(timeout_s)
+
     def call(self, name: str, *args: Any) -> Any:
         """The value of CARLA's Response, or of a bare answer."""
         self.send(name, [False], *args)

@@ -184,6 +184,11 @@ class Session:
         self.traffic.step(self._frame)
         return self._frame
 
+    @property
+    def patience_s(self) -> float:
+        """How long a frame may take, and so all that waits for one."""
+        return TICK_S
+
     def check_world(self) -> None:
         """Look whether the world is still the one that we entered; asks the client only, not the server.
 

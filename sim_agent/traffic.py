@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from sim_agent.session import Session
 
 PATIENCE_S = 60.0
-"""How long the process waits for the simulator: as long as a session waits for a tick. The first picture of a town that was
-just loaded takes a busy machine tens of seconds, and until then its server answers nobody."""
+"""How long the process waits for the simulator to carry out what it asks for; in a step, as long as its session waits for a
+tick. The first picture of a town that was just loaded takes a busy machine tens of seconds, and until then its server
+answers nobody."""
 ANSWER_S = 180.0
 """How long the process is waited for: longer than it waits itself (for a frame, and for an answer), so that it can tell the
 reason."""
@@ -136,7 +137,7 @@ class Traffic:
         """Start what is to be done between `frame` and the next tick; `wait` is for its end."""
         if self._process is not None and self._session.synchronous:
             try:
-                self._process.send("step", frame=frame)
+                self._process.send("step", frame=frame, within_s=self._session.patience_s)
             except ProcessLost as lost:
                 self._replace(lost)
 

@@ -95,11 +95,12 @@ class TrafficWorker:
         for number in ids:
             self._walking.pop(number).stop()
 
-    def step(self, frame: int) -> None:
-        """What is to be done between `frame` and the next tick."""
+    def step(self, frame: int, within_s: float) -> None:
+        """What is to be done between `frame` and the next tick; the simulator may take `within_s` for an answer."""
         with self._came:
-            if not self._came.wait_for(lambda: self._frame >= frame, PATIENCE_S):
-                raise Lost(f"frame {frame} did not come within {PATIENCE_S:.0f} s")
+            if not self._came.wait_for(lambda: self._frame >= frame, within_s):
+                raise Lost(f"frame {frame} did not come within {within_s:.0f} s")
+        self._simulator.wait_for(within_s)
         # Not by the client's tick, which would tick the world as well, nor by a proxy of it in the session's process,
         # which would not wait until this process has seen the frame.
         self._own.send("synchronous_tick")

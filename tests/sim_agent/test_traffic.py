@@ -87,6 +87,9 @@ class Waiting:
     def send(self, method):
         assert method == "synchronous_tick"
 
+    def wait_for(self, timeout_s):
+        self.patience_s = timeout_s
+
     def reply(self):
         self.silent -= 1
         if self.silent >= 0:
@@ -114,23 +117,23 @@ def waiting(monkeypatch):
 def test_a_simulator_that_draws_for_long_costs_no_traffic_manager(waiting):
     """Its frame is out before its pictures are; a town that was just loaded takes a busy machine half a minute."""
     busy = waiting(silent=12, answer_s=3.0)
-    busy.worker.step(7)
+    busy.worker.step(7, 60.0)
     assert busy.silent == -1 and busy.modes == []
 
 
 def test_a_traffic_manager_that_missed_a_signal_gets_another(waiting):
     deaf = waiting(silent=2, answer_s=0.001)
-    deaf.worker.step(7)
+    deaf.worker.step(7, 60.0)
     assert deaf.modes == [False, True] * 2
     dead = waiting(silent=100, answer_s=0.001)
     with pytest.raises(Lost, match="did not finish frame 7 within 10 s"):
-        dead.worker.step(7)
+        dead.worker.step(7, 60.0)
     assert dead.modes == [False, True] * 5
 
 
 def test_a_simulator_that_answers_nobody_is_told_from_a_traffic_manager_that_hangs(waiting):
     with pytest.raises(Lost, match="the simulator does not answer"):
-        waiting(silent=100, answer_s=None).worker.step(7)
+        waiting(silent=100, answer_s=None).worker.step(7, 60.0)
 
 
 def test_traffic_by_the_clock(server, jobs):
