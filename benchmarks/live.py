@@ -3,9 +3,10 @@
     python -m benchmarks.live [--frames 300] [--engine openvino-int8] [--quality medium] [--json FILE]
 
 The simulator is a process of its own with 20 vehicles, the drive another, headless; the network is `live` for 256x144
-with random weights, which run as fast as trained ones. First the autopilot drives; then keys are pressed at random
-moments, and what comes out of the drive's connection to the simulator is seen by a relay between the two: the time from a
-key to its command there is measured from outside.
+with random weights, which run as fast as trained ones. First the autopilot drives, and CPU time is counted: of the
+simulator; of the engine, which is its own threads and the masks' thread while it is in `segment`; and of all else, the
+Traffic Manager's process among it. Then keys are pressed at random moments, and what comes out of the drive's connection
+to the simulator is seen by a relay between the two: the time from a key to its command there is measured from outside.
 """
 
 import argparse
@@ -30,29 +31,61 @@ from benchmarks.rows import ROOT, Mark, Row
 NETWORK_SIZE = (144, 256)
 CASES = {"camera 256x144": (256, 144), "camera 640x360": (640, 360)}
 STEP_S = 0.05
-MASKS_MARK, AGE_MARK, STEER_MARK_MS = 20.0, 1.25, 50.0
+MASKS_MARK, AGE_MARK, STEER_MARK_MS, REST_MARK = 20.0, 1.25, 50.0, 0.15
 DRIVE = """
 import json, os, random, sys, threading, time
 from pathlib import Path
 os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
 import pygame
+from benchmarks.rows import tree_cpu_s
+from sim_agent import drive as drives
 from sim_agent.drive import DriveRequest, open_drive
 from sim_agent.drive_config import load_drive_config
 from sim_agent.where import Where
-port, model, engine, width, height, frames, presses = sys.argv[1:8]
+port, model, engine, width, height, frames, presses, simulator = sys.argv[1:9]
 config = load_drive_config(None, width=int(width), height=int(height), vehicles=20, walkers=0)
 where = Where("127.0.0.1", int(port))
 request = DriveRequest(where, Path(model), engine, headless=True, autopilot=True)
 result, pressed = {}, []
+engine_threads, segment_s, choose = set(), [0.0], drives.choose_engine
+
+def threads():
+    return set(os.listdir("/proc/self/task"))
+
+def choose_and_note(*arguments):
+    before = threads()
+    choice = choose(*arguments)
+    engine_threads.update(threads() - before)
+    segment = choice.segmenter.segment
+    def timed(picture):
+        began_s = time.thread_time()
+        try:
+            return segment(picture)
+        finally:
+            segment_s[0] += time.thread_time() - began_s
+    choice.segmenter.segment = timed
+    return choice
+
+drives.choose_engine = choose_and_note
+
+def cpu_s():
+    "Of all of the drive, of what it started, of the engine, of the simulator."
+    own = sum(map(thread_cpu_s, engine_threads)) + segment_s[0]
+    return tree_cpu_s(), tree_cpu_s() - time.process_time(), own, tree_cpu_s(int(simulator))
+
+def thread_cpu_s(thread):
+    fields = Path(f"/proc/self/task/{thread}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 def post(kind, key):
     pygame.event.post(pygame.event.Event(kind, key=key, mod=0))
 
 def user(drive):
     draw = random.Random(0)
+    began = cpu_s()
     while drive.ride.frames < int(frames):
         time.sleep(0.02)
-    result.update(drive.result())
+    result.update(drive.result(), cpu_s=[after - before for before, after in zip(began, cpu_s())])
     post(pygame.KEYDOWN, pygame.K_p)
     while drive.ride.autopilot:
         time.sleep(0.02)
@@ -167,7 +200,7 @@ def measure(arguments: argparse.Namespace) -> rows.Measured:
             relay = Relay(port)
             for case, (width, height) in CASES.items():
                 relay.steers.clear()
-                numbers = map(str, (width, height, arguments.frames, arguments.presses))
+                numbers = map(str, (width, height, arguments.frames, arguments.presses, process.pid))
                 done = subprocess.run(
                     [sys.executable, "-c", DRIVE, str(relay.port), str(model), arguments.engine, *numbers],
                     check=True,
@@ -189,10 +222,24 @@ def case_rows(case: str, told: dict, steers_ms: list[float]) -> list[Row]:
     steer = float(np.percentile(steers_ms, 99))
     speed = f"{result['real_time_factor']:.2f} of real time, {result['dropped']} pictures dropped"
     masks, late = Mark(MASKS_MARK, of="ours"), Mark(STEER_MARK_MS, of="ours", most=True)
+    drive_s, started_s, engine_s, simulator_s = result["cpu_s"]
+    rest_s, whole_s = drive_s - engine_s, drive_s + simulator_s
+    parts = {"engine": engine_s, "simulator": simulator_s, "Traffic Manager": started_s, "the rest": rest_s - started_s}
+    of_cpu = ", ".join(f"{name} {seconds / whole_s:.0%}" for name, seconds in parts.items())
     return [
         Row("live", f"{case}: masks", rate, "masks/s", 1.0 / STEP_S, "pictures/s", masks, note=speed),
         Row("live", f"{case}: age of a mask", age, "ms", engine, "engine alone", Mark(AGE_MARK, most=True)),
         Row("live", f"{case}: key to command, p99", steer, "ms", 1000.0 * STEP_S, "a tick", late),
+        Row(
+            "live",
+            f"{case}: CPU time of neither engine nor simulator",
+            1000.0 * rest_s / result["frames"],
+            "CPU ms a frame",
+            1000.0 * whole_s / result["frames"],
+            "of all",
+            Mark(REST_MARK, most=True),
+            note=of_cpu,
+        ),
     ]
 
 

@@ -238,7 +238,9 @@ def workers(arguments: argparse.Namespace, folder: Path) -> list[Row]:
     rates: dict[int, list[float]] = {count: [] for count in MEASURED}
     for number in range(arguments.rounds):
         for count in MEASURED:
-            rates[count].append(ours(folder / "data", folder, f"w{count}-{number}", count, arguments.steps)[0])
+            rates[count].append(
+                ours(folder / "data", folder, f"w{count}-{number}", count, arguments.steps).pictures_per_s
+            )
             rows.say(f"{count} workers, round {number + 1}: {rates[count][-1]:.1f} pictures/s")
     measured = {count: statistics.median(some) for count, some in rates.items()}
     choices = json.loads((folder / "w1-0" / "config.json").read_text())["choices"]
