@@ -13,7 +13,6 @@ import copy
 import dataclasses
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -33,6 +32,7 @@ from trainer.dataset.split import split_sources
 from trainer.errors import DataError, UsageError, UserError
 from trainer.labels import load_class_list
 from trainer.local_ray import LocalRay
+from trainer.manifest import write_json
 
 if TYPE_CHECKING:
     from trainer.recipe import TrainConfig
@@ -294,9 +294,7 @@ def gap(argv: list[str]) -> int:
     gap_page.print_classes(values["gap"]["arms"])
     print(f"written: {values['gap']['page']}")
     if arguments.json is not None:
-        temporary = arguments.json.with_name(f".{arguments.json.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, arguments.json)
+        write_json(arguments.json, values)
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainer.errors import DataError
+from trainer.manifest import write_text
 
 if TYPE_CHECKING:
     from benchmarks.rows import Row
@@ -83,10 +83,8 @@ def write_page(
         _pictures(titles, shots, classes),
     ]
     path = folder / PAGE
-    temporary = folder / f".{PAGE}.{os.getpid()}.tmp"
     try:
-        temporary.write_text(page("gap", body, CSS), encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, page("gap", body, CSS))
     except OSError as error:
         raise DataError(f"{path}: can't be written ({error.strerror}); name another --out.") from None
     return path

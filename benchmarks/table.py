@@ -9,13 +9,13 @@ All between the markers is replaced, and nothing else is touched.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks import rows
 from benchmarks.rows import ROOT, Row
+from trainer.manifest import write_text
 
 BEGIN = "<!-- bench: written by `python -m benchmarks.table FILE` -->"
 END = "<!-- /bench -->"
@@ -68,9 +68,7 @@ def write(readme: Path, text: str) -> None:
     _, end, tail = rest.partition(END)
     if not (begin and end) or BEGIN in rest or END in head + tail:
         raise SystemExit(f"{readme}: the table's place is not marked; put one line {BEGIN} and after it one line {END}")
-    beside = readme.with_name(f".{readme.name}.{os.getpid()}")
-    beside.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}", encoding="utf-8")
-    os.replace(beside, readme)
+    write_text(readme, f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}")
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ import tyro
 
 from trainer.config import nearest
 from trainer.errors import UsageError, UserError
+from trainer.manifest import write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = {
@@ -135,9 +136,7 @@ def _kept(file: Path, fresh: dict[str, Any]) -> dict[str, Any]:
 def _write(file: Path, values: dict[str, Any]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, file)
+        write_json(file, values)
     except OSError as error:
         raise UserError(f"--json {file}: can't be written ({error.strerror}); name another file.") from None
 

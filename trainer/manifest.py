@@ -23,15 +23,19 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
 
 
-def write_json(path: Path, values: Any) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never a half; on disk when this returns."""
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a half; on disk when this returns."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
-        json.dump(values, file, indent=1, allow_nan=False)
-        file.write("\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """As `write_text`; values: plain ones, without NaN, which is no JSON."""
+    write_text(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: Path, what: str) -> Any:

@@ -7,7 +7,6 @@ import html
 import io
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from trainer.curves import Line, chart
 from trainer.errors import DataError
 from trainer.evaluate import UNKNOWN, Scored, error_map
 from trainer.labels import VOID, ClassList
+from trainer.manifest import write_text
 from trainer.metrics import BOUNDARY_SHARE
 from trainer.model_dir import ModelInfo
 
@@ -70,11 +70,9 @@ def write_report(
     """
     page = render(result, info, gallery, read_metrics(metrics) if metrics else [])
     path = folder / PAGE
-    temporary = folder / f".{PAGE}.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(page, encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, page)
     except OSError as error:
         raise DataError(f"{path}: the report can't be written ({error.strerror}); name another folder.") from None
     return path

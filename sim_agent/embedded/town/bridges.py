@@ -197,8 +197,8 @@ def _bridge(scenery: Scenery, channel: Channel, bridge: Bridge, rng: np.random.G
     pier = Pose(across.x_m, across.y_m, 0.0, 0.0, across.yaw_deg, 0.0)
     reach = section.back_m if is_arched else section.back_m - 0.4
     top_m = float(low[np.argmin(np.abs(s - middle))]) + 0.02
-    ends = [((-_PIER_M / 2.0, -reach, bank.bed_m), (_PIER_M / 2.0, reach, top_m))]
-    boxes(scenery.builder, [e[0] for e in ends], [e[1] for e in ends], Tag.BRIDGE, material, colour, pier)
+    foot, head = (-_PIER_M / 2.0, -reach, bank.bed_m), (_PIER_M / 2.0, reach, top_m)
+    boxes(scenery.builder, [foot], [head], Tag.BRIDGE, material, colour, pier)
     along = np.linspace(bridge.start_m - 1.0, bridge.end_m + 1.0, max(2, math.ceil((2.0 * half + 2.0) / 4.0) + 1))
     for side in (1, -1):
         line = path.beside(along, side * (section.back_m + _BEAM_M / 2.0))[::side]

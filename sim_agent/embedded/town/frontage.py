@@ -14,7 +14,7 @@ from sim_agent.embedded.town.buildings import Lot, build_building
 from sim_agent.embedded.town.channel import BESIDE_WATER_M
 from sim_agent.embedded.town.dials import TownPlan
 from sim_agent.embedded.town.furniture import set_billboard
-from sim_agent.embedded.town.geometry import Array
+from sim_agent.embedded.town.geometry import Array, offset
 from sim_agent.embedded.town.halls import build_hall
 from sim_agent.embedded.town.plants import THICKET_M, Plant, set_hedge, set_plant
 from sim_agent.embedded.town.scenery import Scenery
@@ -241,19 +241,15 @@ class Frontage:
     def _barrier(self, edge: _Edge, kind: str, start: float, end: float, behind_m: float) -> None:
         """Along the frontage, this far behind the sidewalk."""
         count = max(1, math.ceil((end - start) / 5.0))
-        points = np.array([edge.at(s) for s in np.linspace(start, end, count + 1)])
-        ahead = np.gradient(points, axis=0)
-        ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
-        line = points + behind_m * np.column_stack([-ahead[:, 1], ahead[:, 0]])
+        line = offset(np.array([edge.at(s) for s in np.linspace(start, end, count + 1)]), behind_m)
         wet = self._ground.is_wet(line, BESIDE_WATER_M)
         if kind != "hedge":
             for dry in np.split(np.arange(len(line)), np.flatnonzero(np.diff(wet)) + 1):
                 if len(dry) > 1 and not wet[dry[0]]:
                     set_barrier(self._scenery, kind, line[dry], self._rng)
             return
-        for (x0, y0), (x1, y1) in zip(
-            line[:-1][~wet[1:] & ~wet[:-1]].tolist(), line[1:][~wet[1:] & ~wet[:-1]].tolist(), strict=True
-        ):
+        grows = ~wet[1:] & ~wet[:-1]
+        for (x0, y0), (x1, y1) in zip(line[:-1][grows].tolist(), line[1:][grows].tolist(), strict=True):
             yaw = math.degrees(math.atan2(y1 - y0, x1 - x0))
             set_hedge(
                 self._scenery, Pose(x0, y0, GROUND_M - 0.05, 0.0, yaw, 0.0), math.hypot(x1 - x0, y1 - y0), self._rng

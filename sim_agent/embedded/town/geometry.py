@@ -195,3 +195,10 @@ def _arc_to(tangent: Array, chord: Array) -> tuple[float, float]:
         return reach, 0.0
     curvature = 2.0 * sine / reach**2
     return 2.0 * math.atan2(sine, cosine) / curvature, curvature
+
+
+def offset(line: Array, right_m: float) -> Array:
+    """A line of points (N, 2), so far to the right of it; of a polyline, where no curve of lines and arcs is known."""
+    ahead = np.gradient(line, axis=0)
+    ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
+    return line + right_m * np.column_stack([-ahead[:, 1], ahead[:, 0]])

@@ -18,15 +18,13 @@ from sim_agent.embedded.town.plants import Plant, set_plant
 from sim_agent.embedded.town.roundabout import Ring
 from sim_agent.embedded.town.scenery import Scenery
 from sim_agent.embedded.town.shapes import sheet
-from sim_agent.embedded.town.surface import SIDEWALK_M, STEP_M, lay_sidewalk, walk_look
+from sim_agent.embedded.town.surface import KERB_SIDE_M, SIDEWALK_M, STEP_M, lay_sidewalk, walk_look
 from sim_agent.embedded.town.terrain import GRASS_TINT
 
 _APRON_M = 1.6
 """Paving between the island's kerb and its grass."""
 _MOUND_M = 0.7
 """How much higher the grass is in the middle."""
-_KERB_SIDE_M = 0.55
-"""From the kerb to the middle of the lamps."""
 _STONE = (0.62, 0.59, 0.53)
 _BRONZE = (0.24, 0.3, 0.26)
 
@@ -55,7 +53,7 @@ def lay_roundabout(
     _plant_island(scenery, ring, trees, bushes, rng)
     lamps = []
     for corner in junction.corners:
-        place = corner.place(corner.length_m / 2.0, _KERB_SIDE_M)
+        place = corner.place(corner.length_m / 2.0, KERB_SIDE_M)
         foot = Pose(place.x_m, place.y_m, 0.0, 0.0, place.yaw_deg - 90.0, 0.0)
         lamps.append(set_lamp(scenery, foot, style))
     return lamps

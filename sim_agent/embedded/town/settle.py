@@ -20,13 +20,11 @@ from sim_agent.embedded.town.network import Network, Street
 from sim_agent.embedded.town.plants import Plant, grow_bushes, grow_thickets, grow_trees, set_plant
 from sim_agent.embedded.town.scenery import Scenery
 from sim_agent.embedded.town.shapes import quads
-from sim_agent.embedded.town.surface import SIDEWALK_M
+from sim_agent.embedded.town.surface import KERB_SIDE_M, SIDEWALK_M
 from sim_agent.embedded.town.terrain import GRASS, GRAVEL, GROUND_M, YARD
 from sim_agent.embedded.town.tram import behind_track, find_track, lay_tramway
 from sim_agent.embedded.town.works import AHEAD_M, LEAST_PARKING_M, WORKS_M, set_roadworks
 
-KERB_SIDE_M = 0.55
-"""From the kerb to the middle of what stands along it; people walk further in."""
 POLE_STEP_M = 28.0
 CLEAR_OF_JUNCTION_M = 7.0
 

@@ -31,6 +31,8 @@ SIDEWALK_M = 0.15
 PAINT_M = 0.015
 """Height of markings over the asphalt: enough to be seen first, too little to be seen from the side."""
 KERB_STONE_M = 0.18
+KERB_SIDE_M = 0.55
+"""From the kerb to the middle of what stands along it; people walk further in."""
 STEP_M = 4.0
 """Longest piece of a surface: float32 edge functions of a rasteriser stay exact."""
 WHITE = (0.82, 0.82, 0.8)

@@ -11,7 +11,7 @@ from sim_agent.embedded.pose import Pose
 from sim_agent.embedded.scene import Material, Mesh, Tag
 from sim_agent.embedded.town.blocks import Block, Ground
 from sim_agent.embedded.town.furniture import METALS, Maker
-from sim_agent.embedded.town.geometry import Array
+from sim_agent.embedded.town.geometry import Array, offset
 from sim_agent.embedded.town.scenery import Scenery
 from sim_agent.embedded.town.shapes import quads, sheet, tube
 from sim_agent.embedded.town.signposts import post_box
@@ -42,7 +42,7 @@ def find_track(block: Block, ground: Ground) -> Array | None:
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(loop, axis=0).T))])
     s = np.arange(0.0, along[-1], _STEP_M)
     edge = np.column_stack([np.interp(s, along, loop[:, k]) for k in (0, 1)])
-    middle = _evened(_beside(_evened(edge), _MIDDLE_M))
+    middle = _evened(offset(_evened(edge), _MIDDLE_M))
     heading = np.unwrap(np.arctan2(*np.roll(middle, -1, axis=0).T[::-1] - middle.T[::-1]))
     forward = ((np.roll(middle, -1, axis=0) - middle) * (np.roll(edge, -1, axis=0) - edge)).sum(1) > 0.3 * _STEP_M**2
     turn = np.abs((np.diff(heading, append=heading[:1] + 2.0 * np.pi) + np.pi) % (2.0 * np.pi) - np.pi)
@@ -60,7 +60,7 @@ def find_track(block: Block, ground: Ground) -> Array | None:
         return None
     track = middle[longest]
     half = STRIP_M - _MIDDLE_M
-    near, far = _beside(track, -half + 0.9), _beside(track, half)
+    near, far = offset(track, -half + 0.9), offset(track, half)
     ground.reserve([np.stack(corners) for corners in zip(near[:-1], near[1:], far[1:], far[:-1], strict=True)])
     return track
 
@@ -69,14 +69,8 @@ def behind_track(block: Block, track: Array) -> Block:
     """The block with its frontage moved to behind the track, where there is one."""
     points = block.frontage
     near = np.array([np.hypot(*(track - point).T).min() for point in points]) < _MIDDLE_M + 2.5
-    shifted = np.where(near[:, None], _beside(points, STRIP_M), points)
+    shifted = np.where(near[:, None], offset(points, STRIP_M), points)
     return Block(block.number, shifted, block.kerb_gap, block.outer, block.area_m2)
-
-
-def _beside(line: Array, right_m: float) -> Array:
-    ahead = np.gradient(line, axis=0)
-    ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
-    return line + right_m * np.column_stack([-ahead[:, 1], ahead[:, 0]])
 
 
 def _evened(loop: Array) -> Array:
@@ -126,7 +120,7 @@ def _lay_track(scenery: Scenery, line: Array) -> None:
     builder = scenery.builder
     scenery.open("RailTrack", Tag.RAIL_TRACK, _pose(line, len(line) // 2, 0.0))
     ballast, top = (0.66, 0.63, 0.59), GROUND_M + 0.07
-    edges = [_beside(line, right) for right in (-_BED_M - 0.3, -_BED_M, _BED_M, _BED_M + 0.3)]
+    edges = [offset(line, right) for right in (-_BED_M - 0.3, -_BED_M, _BED_M, _BED_M + 0.3)]
     sheet(builder, np.stack(edges[1:3], 1), top, Tag.RAIL_TRACK, Material.ASPHALT, ballast)
     for outer, inner in ((edges[0], edges[1]), (edges[3], edges[2])):
         rows = [np.column_stack([outer, np.full(len(line), 0.04)]), np.column_stack([inner, np.full(len(line), top)])]
@@ -135,7 +129,7 @@ def _lay_track(scenery: Scenery, line: Array) -> None:
         quads(builder, corners, Tag.RAIL_TRACK, Material.ASPHALT, ballast)
     count = int((len(line) - 1) * _STEP_M / 0.8)
     at = np.linspace(0.0, len(line) - 1.0, count + 1)[:-1] + 0.2
-    heading = _beside(line, 1.0) - line
+    heading = offset(line, 1.0) - line
     index = np.arange(len(line))
     centre, right = (np.column_stack([np.interp(at, index, v[:, k]) for k in (0, 1)]) for v in (line, heading))
     ahead = np.column_stack([right[:, 1], -right[:, 0]])
@@ -145,7 +139,7 @@ def _lay_track(scenery: Scenery, line: Array) -> None:
     solid = np.concatenate([sleepers, np.full((len(at), 4, 1), top + 0.03)], -1)
     quads(builder, solid, Tag.RAIL_TRACK, Material.CONCRETE, (0.5, 0.48, 0.45))
     for side in (-1, 1):
-        a, b = (_beside(line, side * (_GAUGE_M / 2.0) + offset) for offset in (-0.04, 0.04))
+        a, b = (offset(line, side * (_GAUGE_M / 2.0) + aside) for aside in (-0.04, 0.04))
         sheet(builder, np.stack([a, b], 1), _RAIL_TOP_M, Tag.RAIL_TRACK, Material.METAL, (0.62, 0.6, 0.57))
         for edge, flip in ((a, False), (b, True)):
             low, high = (np.column_stack([edge, np.full(len(line), z)]) for z in (top, _RAIL_TOP_M))
