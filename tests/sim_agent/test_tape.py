@@ -119,7 +119,7 @@ def test_a_disk_that_is_too_slow_costs_frames_and_never_time(drive, tmp_path, mo
     for frame in range(1, 41):
         drive.picture(frame)
         tape.add(drive.scene(frame))
-    assert time.monotonic() - started_s < 5.0
+    assert time.monotonic() - started_s < 30.0
     gate.set()
     wait_for(lambda: tape.frames == 12, "all that waited is written")
     drive.picture(41)
