@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import select
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +23,9 @@ VERBS: dict[str, tuple[str, str]] = {
 
 
 def main(argv: Sequence[str] | None = None, verbs: Mapping[str, tuple[str, str]] = VERBS) -> int:
-    """Run one of `verbs`. Exit codes: 0 good, 1 failed (one sentence on stderr), 2 wrong arguments, 130 interrupted."""
+    """Run one of `verbs`. Exit codes: 0 good, 1 failed (one sentence on stderr), 2 wrong arguments, 130 interrupted, 141
+    nobody reads standard output any more (`| head`).
+    """
     args = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in args
     args = [a for a in args if a != "--debug"]
@@ -34,7 +38,15 @@ def main(argv: Sequence[str] | None = None, verbs: Mapping[str, tuple[str, str]]
         return 2
     module, function = verbs[verb][0].split(":")
     try:
-        return int(getattr(importlib.import_module(module), function)(rest))
+        code = int(getattr(importlib.import_module(module), function)(rest))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        if not _is_reader_gone():
+            raise
+        # What is still in the buffer would fail again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except UserError as error:
         if debug:
             raise
@@ -45,6 +57,15 @@ def main(argv: Sequence[str] | None = None, verbs: Mapping[str, tuple[str, str]]
             raise
         print(f"carla-unet {verb}: interrupted.", file=sys.stderr)
         return 130
+
+
+def _is_reader_gone() -> bool:
+    """Whether it is standard output that is broken, and not a connection of ours."""
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(events & select.POLLERR for _, events in poll.poll(0))
 
 
 def _usage(verbs: Mapping[str, tuple[str, str]]) -> str:

@@ -1,5 +1,7 @@
 """Bad input from the command line: one clear sentence on stderr, exit code 1 or 2, nothing changed."""
 
+import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -167,3 +169,37 @@ def test_nothing_of_the_user_is_removed_when_a_run_fails(folder, capsys, tmp_pat
     shutil.rmtree(folder / "CameraSeg")
     code, _ = fails(capsys, "train", "--data", folder, "--run", "x")
     assert code == 1 and (kept / "notes of mine.txt").read_text() == "keep"
+
+
+@pytest.mark.parametrize("lines", [1, 100_000], ids=["a line", "more than a pipe holds"])
+def test_who_has_read_enough_gets_no_traceback(lines):
+    """`data stats DIR | head`: the reader goes while there is more to print, or before the buffer was written out."""
+    told = "import sys\n" + SPEAKER.format(lines=lines)
+    with subprocess.Popen([sys.executable, "-c", told], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as it:
+        it.stdout.close()
+        said = it.stderr.read().decode()
+        assert it.wait(60) == 141
+    assert said == ""
+
+
+def test_a_connection_that_breaks_is_no_reader_that_is_gone(monkeypatch):
+    def fail(_):
+        raise BrokenPipeError("a socket of ours")
+
+    monkeypatch.setattr("trainer.dataset.cli.data", fail)
+    with open(os.devnull, "w") as out, contextlib.redirect_stdout(out), pytest.raises(BrokenPipeError):
+        main(["data", "check", "x"])
+
+
+SPEAKER = """
+import trainer.dataset.cli
+from trainer.cli import main
+
+def data(_):
+    for k in range({lines}):
+        print("a line of statistics", k)
+    return 0
+
+trainer.dataset.cli.data = data
+sys.exit(main(["data", "stats", "x"]))
+"""
