@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from trainer.errors import ModelError, TrainingError
 from trainer.manifest import check_manifest, read_json, write_json, write_manifest
-from trainer.model_dir import CARD, WEIGHTS, ModelInfo, fill_model
+from trainer.model_dir import CARD, WEIGHTS, ModelInfo, fill_model, save_tensors
 
 STATE_TENSORS, STATE, METRICS = "state.safetensors", "state.json", "metrics.jsonl"
 _NAME = re.compile(r"step_(\d{8})(?:-(\d+))?$")
@@ -76,7 +76,7 @@ def save(folder: Path, state: TrainingState, info: ModelInfo, metrics: Path, met
                 tensors[f"optimizer.{index}.{key}"] = value
             else:
                 numbers[f"{index}.{key}"] = value
-    save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, folder / STATE_TENSORS)
+    save_tensors({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, folder / STATE_TENSORS)
     fill_model(folder, state.average, info)
     (folder / METRICS).write_bytes(metrics.read_bytes()[:metrics_bytes])
     groups = [

@@ -22,7 +22,6 @@ from typing import Any, cast
 import ray.train
 import torch
 import torch.distributed as dist
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -36,6 +35,7 @@ from trainer.dataset.sampler import Sampler, windowed_order
 from trainer.hardware import bf16_pays, peak_memory_bytes
 from trainer.losses import segmentation_loss
 from trainer.manifest import write_json
+from trainer.model_dir import save_tensors
 from trainer.optimizer import align_memory, learning_rate, make_optimizer
 from trainer.ordered import OrderedGradients
 from trainer.pulse import Pulse
@@ -410,11 +410,8 @@ class Worker:
         folder.mkdir(exist_ok=True)
         name = f"step_{self.step:08d}_rank_{self.rank}"
         slots = [slot for which, of in self.parts for slot in self.sampler.share(self.step, which, of)]
-        pictures, labels = (torch.cat([part[i] for part in parts]).cpu().contiguous() for i in range(2))
-        save_file(
-            {"pictures": pictures, "labels": labels},
-            folder / f"{name}.safetensors",
-        )
+        pictures, labels = (torch.cat([part[i] for part in parts]) for i in range(2))
+        save_tensors({"pictures": pictures, "labels": labels}, folder / f"{name}.safetensors")
         write_json(
             folder / f"{name}.json",
             {"keys": [self.train.keys[s.index] for s in slots], "epochs": [s.epoch for s in slots]},

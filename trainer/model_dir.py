@@ -146,9 +146,21 @@ def save_model(folder: Path | str, weights: Mapping[str, torch.Tensor], info: Mo
     return folder
 
 
+def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write a safetensors file that is readable for whom a new file in its folder is.
+
+    safetensors 0.8 makes it readable for its owner alone, whatever the umask says: on a storage that is shared, nobody else
+    could use the model.
+    """
+    path.touch()
+    mode = path.stat().st_mode & 0o777
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+    path.chmod(mode)
+
+
 def fill_model(folder: Path, weights: Mapping[str, torch.Tensor], info: ModelInfo) -> None:
     """Write the artifact's files, without its manifest, into an existing folder (a checkpoint adds its own)."""
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
+    save_tensors(weights, folder / WEIGHTS)
     write_json(folder / DESCRIPTION, info.to_dict())
     (folder / CARD).write_text(model_card(info), encoding="utf-8")
 

@@ -1,6 +1,7 @@
 """The model artifact: what goes in comes out, and whatever is not whole is refused with one sentence."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -46,6 +47,16 @@ def test_round_trip(fitted, tmp_path):
         "model.json",
         "model.safetensors",
     ]
+
+
+def test_whoever_may_read_the_description_may_read_the_weights(fitted, tmp_path):
+    net, info = load_model(fitted)
+    before = os.umask(0o027)
+    try:
+        saved = save_model(tmp_path / "shared", net.state_dict(), info)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in saved.iterdir()} == {0o640}
 
 
 def test_saving_replaces_an_artifact_and_nothing_else(model, tmp_path):

@@ -140,6 +140,7 @@ def pack(
             building = Path(tempfile.mkdtemp(prefix=f".{key}.", dir=cache_dir))
             try:
                 _build(building, pairs, size, classes, processes, progress, resize)
+                building.chmod(0o755)  # mkdtemp's are the owner's alone, and who shares a storage shares its cache
                 os.replace(building, place)
             except BaseException:
                 shutil.rmtree(building, ignore_errors=True)

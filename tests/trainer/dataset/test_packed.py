@@ -38,6 +38,7 @@ def test_a_cache_holds_what_was_asked_for(source: Source, classes: ClassList, tm
     assert cache.images.shape == (6, 12, 20, 3) and cache.labels.shape == (6, 12, 20)
     assert cache.images.dtype == cache.labels.dtype == np.uint8 and isinstance(cache.images, np.memmap)
     assert cache.keys == tuple(ref.key for ref in source.frames) and seen[-1] == (6, 6)
+    assert cache.path.stat().st_mode & 0o055 == 0o055, "others on a shared storage may use it"
     ref = source.frames[2]
     np.testing.assert_array_equal(cache.images[2], resize_rgb(source.read_rgb(ref), (12, 20)))
     tags = resize_nearest(source.read_tags(ref), (12, 20))
