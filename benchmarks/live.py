@@ -48,9 +48,10 @@ where = Where("127.0.0.1", int(port))
 request = DriveRequest(where, Path(model), engine, headless=True, autopilot=True)
 result, pressed = {}, []
 engine_threads, segment_s, choose = set(), [0.0], drives.choose_engine
+counts_cpu = Path("/proc/self/task").is_dir()  # Linux
 
 def threads():
-    return set(os.listdir("/proc/self/task"))
+    return set(os.listdir("/proc/self/task")) if counts_cpu else set()
 
 def choose_and_note(*arguments):
     before = threads()
@@ -69,7 +70,9 @@ def choose_and_note(*arguments):
 drives.choose_engine = choose_and_note
 
 def cpu_s():
-    "Of all of the drive, of what it started, of the engine, of the simulator."
+    "Of all of the drive, of what it started, of the engine, of the simulator; nothing where it cannot be counted."
+    if not counts_cpu:
+        return []
     own = sum(map(thread_cpu_s, engine_threads)) + segment_s[0]
     return tree_cpu_s(), tree_cpu_s() - time.process_time(), own, tree_cpu_s(int(simulator))
 
@@ -222,25 +225,23 @@ def case_rows(case: str, told: dict, steers_ms: list[float]) -> list[Row]:
     steer = float(np.percentile(steers_ms, 99))
     speed = f"{result['real_time_factor']:.2f} of real time, {result['dropped']} pictures dropped"
     masks, late = Mark(MASKS_MARK, of="ours"), Mark(STEER_MARK_MS, of="ours", most=True)
-    drive_s, started_s, engine_s, simulator_s = result["cpu_s"]
-    rest_s, whole_s = drive_s - engine_s, drive_s + simulator_s
-    parts = {"engine": engine_s, "simulator": simulator_s, "Traffic Manager": started_s, "the rest": rest_s - started_s}
-    of_cpu = ", ".join(f"{name} {seconds / whole_s:.0%}" for name, seconds in parts.items())
     return [
         Row("live", f"{case}: masks", rate, "masks/s", 1.0 / STEP_S, "pictures/s", masks, note=speed),
         Row("live", f"{case}: age of a mask", age, "ms", engine, "engine alone", Mark(AGE_MARK, most=True)),
         Row("live", f"{case}: key to command, p99", steer, "ms", 1000.0 * STEP_S, "a tick", late),
-        Row(
-            "live",
-            f"{case}: CPU time of neither engine nor simulator",
-            1000.0 * rest_s / result["frames"],
-            "CPU ms a frame",
-            1000.0 * whole_s / result["frames"],
-            "of all",
-            Mark(REST_MARK, most=True),
-            note=of_cpu,
-        ),
+        *([cpu_row(case, result["frames"], *result["cpu_s"])] if result["cpu_s"] else []),
     ]
+
+
+def cpu_row(case: str, frames: int, drive_s: float, started_s: float, engine_s: float, simulator_s: float) -> Row:
+    """What is neither engine nor simulator. drive_s: with `started_s` of the processes it started, and the engine's."""
+    rest_s, whole_s = drive_s - engine_s, drive_s + simulator_s
+    parts = {"engine": engine_s, "simulator": simulator_s, "Traffic Manager": started_s, "the rest": rest_s - started_s}
+    rest_ms, whole_ms = 1000.0 * rest_s / frames, 1000.0 * whole_s / frames
+    of_cpu = ", ".join(f"{name} {seconds / whole_s:.0%}" for name, seconds in parts.items())
+    mark = Mark(REST_MARK, most=True)
+    name = f"{case}: CPU time of neither engine nor simulator"
+    return Row("live", name, rest_ms, "CPU ms a frame", whole_ms, "of all", mark, note=of_cpu)
 
 
 def main() -> None:

@@ -107,13 +107,13 @@ def run_drive(request: DriveRequest, config: DriveConfig, say: Say) -> dict[str,
         UserError: as `open_drive`, or the simulator went away.
     """
     with open_drive(request, config, say) as drive:
-        if not request.headless:
-            say("the window is open: H shows the keys, ESC ends")
-        elif request.frames is None:
-            say("driving until Ctrl-C")
-        if request.record is not None:
-            drive.ride.ask(Action.RECORD)
         try:
+            if not request.headless:
+                say("the window is open: H shows the keys, ESC ends")
+            elif request.frames is None:
+                say("driving until Ctrl-C")
+            if request.record is not None:
+                drive.ride.ask(Action.RECORD)
             drive.run(request.frames)
         except KeyboardInterrupt:
             if not request.headless or request.frames is not None:
@@ -166,7 +166,9 @@ class Drive:
         self.ride.on_frame = self.window.wake
         self._began_s = time.monotonic()
         try:
-            with self.ride:
+            with contextlib.ExitStack() as stack:
+                with self.ride.session.uninterrupted():  # or its thread has begun, and nobody ends it
+                    stack.enter_context(self.ride)
                 while not self.ended:
                     self._turn()
                     if frames is not None and self.ride.frames >= frames:

@@ -49,6 +49,7 @@ class Interrupts:
         finally:
             self._holding = False
             if self._came:
+                self._came, self._raised_s = False, time.monotonic()
                 raise KeyboardInterrupt
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

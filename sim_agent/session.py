@@ -43,6 +43,7 @@ class Session:
         carla: the module, which not every platform has.
         traffic: vehicles and walkers that drive and walk by themselves.
         passive: others tick this world.
+        uninterrupted: `with session.uninterrupted():` signals take effect after the block: for what must not be half begun.
     """
 
     def __init__(self, where: Where, passive: bool, synchronous: bool, step_s: float, say: Callable[[str], None]):
@@ -56,6 +57,7 @@ class Session:
         self._lost = False
         self._ours: dict[int, Any] = {}
         self._callbacks = Callbacks()
+        self.uninterrupted: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
         host, port = where.host or _HOST, where.port or _PORT
         name = "CARLA server"
         if where.embedded and not passive:
@@ -373,6 +375,7 @@ def open_session(
         where = dataclasses.replace(where, town=town)
     with Interrupts() as interrupts:
         session = Session(where, False, synchronous, step_s, say)
+        session.uninterrupted = interrupts.held
         try:
             session.enter(town)
             yield session
@@ -392,6 +395,7 @@ def join_session(where: Where, *, say: Callable[[str], None] = lambda line: None
     """
     with Interrupts() as interrupts:
         session = Session(where, True, False, 0.0, say)
+        session.uninterrupted = interrupts.held
         try:
             yield session
         finally:

@@ -1,16 +1,21 @@
 """The drive with live masks, as processes against an embedded simulator: its window, its files, its ends."""
 
+import contextlib
 import dataclasses
 import json
 import signal
+import types
 
 import pytest
 import torch
 from PIL import Image
 
+from sim_agent import drive as drives
 from sim_agent.drive_config import load_drive_config
+from sim_agent.interrupts import Interrupts
 from sim_agent.plan import PRESETS
 from sim_agent.ride import name_of_weather, spoken
+from sim_agent.where import Where
 from tests.processes import wait_for
 from tests.sim_agent.embedded.simulator import Simulator
 from trainer import checkpoint
@@ -206,6 +211,53 @@ def test_a_headless_drive_ends_with_its_figures_when_it_is_told_to(server, jobs,
     assert RESULT <= set(json.loads((tmp_path / "r.json").read_text()))
     seen = jobs.run("look", server.port)
     assert not seen["synchronous"] and not [kind for kind in seen["actors"] if kind.startswith(("vehicle", "sensor"))]
+
+
+@pytest.mark.parametrize("when", ["as it says so", "as the ride begins"])
+def test_a_signal_that_comes_at_once_still_gives_figures_and_ends_the_ride(monkeypatch, when):
+    """The sentence that it can be ended now is heard by who ends it, before what comes next is there."""
+    interrupts, told = Interrupts(), []
+
+    class Ride:
+        class session:
+            uninterrupted = interrupts.held
+
+        def __enter__(self):
+            if when == "as the ride begins":
+                signal.raise_signal(signal.SIGTERM)
+            told.append("begun")
+
+        def __exit__(self, *_):
+            told.append("ended")
+
+        def check(self):
+            pass
+
+    class Headless(drives.Drive):
+        def __init__(self):
+            self.ride, self.window, self.ended = Ride(), types.SimpleNamespace(wake=None), False
+
+        def result(self):
+            return {"frames": 0}
+
+    @contextlib.contextmanager
+    def ready(*_):
+        with interrupts:
+            yield Headless()
+
+    def say(sentence):
+        told.append(sentence)
+        if when == "as it says so":
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(drives, "open_drive", ready)
+    request = drives.DriveRequest(Where(), None, headless=True)
+    try:
+        result = drives.run_drive(request, load_drive_config(None), say)
+    except KeyboardInterrupt:  # it would end the whole run of the tests
+        pytest.fail("the signal was nobody's")
+    assert result == {"frames": 0}
+    assert told == ["driving until Ctrl-C", *(["begun", "ended"] if when == "as the ride begins" else [])]
 
 
 @pytest.mark.parametrize(
