@@ -167,12 +167,14 @@ class Drive:
         self._began_s = time.monotonic()
         try:
             with contextlib.ExitStack() as stack:
-                with self.ride.session.uninterrupted():  # or its thread has begun, and nobody ends it
+                # An exception between here and there: the ride's thread has begun, and nobody ends it. In a turn: pygame
+                # makes an error of its own of it ("Failed to find default font").
+                with self.ride.session.uninterrupted() as is_told:
                     stack.enter_context(self.ride)
-                while not self.ended:
-                    self._turn()
-                    if frames is not None and self.ride.frames >= frames:
-                        self.ended = True
+                    while not self.ended and not is_told():
+                        self._turn()
+                        if frames is not None and self.ride.frames >= frames:
+                            self.ended = True
         finally:
             self._ended_s = time.monotonic()
         self.ride.check()

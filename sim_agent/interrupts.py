@@ -7,7 +7,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -41,11 +41,11 @@ class Interrupts:
             signal.signal(number, handler)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """What is in here is not interrupted; a signal that came takes effect after it."""
+    def held(self) -> Iterator[Callable[[], bool]]:
+        """What is in here is not interrupted; a signal that came takes effect after it, and the value tells of it before."""
         self._holding = True
         try:
-            yield
+            yield lambda: self._came
         finally:
             self._holding = False
             if self._came:

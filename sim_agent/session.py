@@ -20,6 +20,7 @@ from trainer.errors import UsageError
 __all__ = ["Session", "Simulator", "Where", "join_session", "open_session"]
 
 _HOST, _PORT = "127.0.0.1", 2000
+Uninterrupted = Callable[[], contextlib.AbstractContextManager[Callable[[], bool]]]
 CALL_S = 10.0
 """How long a call to the server may take, and how soon a server that died is noticed."""
 TICK_S = 60.0
@@ -43,7 +44,8 @@ class Session:
         carla: the module, which not every platform has.
         traffic: vehicles and walkers that drive and walk by themselves.
         passive: others tick this world.
-        uninterrupted: `with session.uninterrupted():` signals take effect after the block: for what must not be half begun.
+        uninterrupted: `with session.uninterrupted() as is_told:` signals take effect after the block; `is_told()` is whether
+            one came. For what must not be half begun, and for code below which others' C code may take the exception.
     """
 
     def __init__(self, where: Where, passive: bool, synchronous: bool, step_s: float, say: Callable[[str], None]):
@@ -57,7 +59,7 @@ class Session:
         self._lost = False
         self._ours: dict[int, Any] = {}
         self._callbacks = Callbacks()
-        self.uninterrupted: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+        self.uninterrupted: Uninterrupted = lambda: contextlib.nullcontext(lambda: False)
         host, port = where.host or _HOST, where.port or _PORT
         name = "CARLA server"
         if where.embedded and not passive:
