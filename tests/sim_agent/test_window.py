@@ -14,6 +14,7 @@ from sim_agent.drive import Drive
 from sim_agent.drive_config import load_drive_config
 from sim_agent.feed import Feed
 from sim_agent.gates import Scene
+from sim_agent.interrupts import Interrupts
 from sim_agent.overlay import View
 from sim_agent.ride import Ride
 from sim_agent.video import Video
@@ -122,7 +123,8 @@ class Played(Ride):
 
     def __init__(self, config, feed, tmp_path):
         simulator = SimpleNamespace(name="played simulator", version="1")
-        super().__init__(SimpleNamespace(simulator=simulator), config, feed, tmp_path, print)
+        session = SimpleNamespace(simulator=simulator, uninterrupted=Interrupts().held)
+        super().__init__(session, config, feed, tmp_path, print)
         self.town, self.go, self.steered = "Toytown", threading.Semaphore(0), []
         self.fails = None
 
