@@ -24,6 +24,9 @@ from sim_agent.traffic import PATIENCE_S
 _END_S = 3.0
 _HUNG_S = 2.0
 """A Traffic Manager at work on hundreds of vehicles is done in a tenth of it, where the simulator answers it."""
+_FIRST_CALL_S = 20.0
+"""How long the client's first call may take. It keeps Python's lock all the while, and so nobody sees that standard input
+has closed: a recorder that was killed just then left this process behind for as long."""
 _NUDGES = 5
 _PORT_TRIES = 20
 _BIND_TRIES = 3
@@ -43,13 +46,15 @@ class TrafficWorker:
         self.port = self._free_port()
         carla = import_carla()
         client = carla.Client(host, port)
-        client.set_timeout(PATIENCE_S)
+        self._simulator.call("get_episode_info")  # a busy one is waited for here, without the lock
+        client.set_timeout(_FIRST_CALL_S)
         self._world = client.get_world()
         self._frame = 0
         self._came = threading.Condition()
         self._world.on_tick(self._saw)
         self._walking: dict[int, Any] = {}
         self._manager = self._start(client)
+        client.set_timeout(PATIENCE_S)
         if synchronous:
             self._manager.set_synchronous_mode(True)
             self._own = Rpc("127.0.0.1", self.port, _HUNG_S)
@@ -208,7 +213,7 @@ def _serve(
 
     try:
         worker = TrafficWorker(host, port, synchronous)
-    except (RuntimeError, OSError, Lost, SimulatorError) as error:
+    except (RuntimeError, OSError, ValueError, Lost, SimulatorError) as error:
         answer({"lost": str(error)})
         return
     answer({"port": worker.port})

@@ -568,7 +568,7 @@ def test_killed_at_5_random_moments_nothing_but_the_open_frame_is_lost(command, 
         now = frames_on_disk(command.out)
         assert there.items() <= now.items(), "what was on disk is gone or changed"
         there = now
-        wait_for(lambda: not command.processes(), "the end of the simulator and the traffic", 60.0)
+        wait_for(lambda: not command.processes(), "the end of the simulator and the traffic")
     wanted = 10 + max(sum(name.startswith(e) for name, _ in there) for e in plan_ids(there))
     code, out, err = command.finish(command.record(*plan, "--frames", wanted))
     assert code == 0, out + err
