@@ -74,7 +74,8 @@ def cpu_s():
     if not counts_cpu:
         return []
     own = sum(map(thread_cpu_s, engine_threads)) + segment_s[0]
-    return tree_cpu_s(), tree_cpu_s() - time.process_time(), own, tree_cpu_s(int(simulator))
+    drive = tree_cpu_s()
+    return drive, drive - time.process_time(), own, tree_cpu_s(int(simulator))
 
 def thread_cpu_s(thread):
     fields = Path(f"/proc/self/task/{thread}/stat").read_text().rpartition(")")[2].split()

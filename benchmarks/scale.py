@@ -230,21 +230,18 @@ def recorders(arguments: argparse.Namespace, folder: Path) -> list[Row]:
 
 
 def workers(arguments: argparse.Namespace, folder: Path) -> list[Row]:
-    from benchmarks.train_job import ours
+    from benchmarks.train_job import Trained, ours
     from trainer.dataset.drawn import draw_recording
     from trainer.model_dir import load_model
 
     draw_recording(folder / "data")
-    rates: dict[int, list[float]] = {count: [] for count in MEASURED}
+    runs: dict[int, list[Trained]] = {count: [] for count in MEASURED}
     for number in range(arguments.rounds):
         for count in MEASURED:
-            rates[count].append(
-                ours(folder / "data", folder, f"w{count}-{number}", count, arguments.steps).pictures_per_s
-            )
-            rows.say(f"{count} workers, round {number + 1}: {rates[count][-1]:.1f} pictures/s")
-    measured = {count: statistics.median(some) for count, some in rates.items()}
-    choices = json.loads((folder / "w1-0" / "config.json").read_text())["choices"]
-    batch = int(next(value for key, value, _ in choices if key == "batch"))
+            runs[count].append(ours(folder / "data", folder, f"w{count}-{number}", count, arguments.steps))
+            rows.say(f"{count} workers, round {number + 1}: {runs[count][-1].pictures_per_s:.1f} pictures/s")
+    measured = {count: statistics.median(run.pictures_per_s for run in some) for count, some in runs.items()}
+    batch = runs[1][0].batch
     net, _ = load_model(folder / "w1-0" / "model")
     gradient_bytes = 4 * sum(p.numel() for p in net.parameters())
     script = folder / "all_reduce.py"
